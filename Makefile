@@ -1,0 +1,45 @@
+# Every line below can be run by hand; .venv is made from the exact versions in constraints.txt.
+# All paths are relative, so that the checkout may lie in a folder with spaces or accents in its name.
+
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: lab run test test-newest test-full notebooks bench
+
+lab: .venv/ready               # JupyterLab on lesson 00, in a workspace copy
+	$(BIN)/tso lab
+
+run: .venv/ready               # every lesson, headless
+	$(BIN)/tso run
+
+test: .venv/ready-to-test      # lint, pairs, unit tests, strict nbval, browser
+	$(BIN)/python -m pytest -m "not full and not network and not bench"
+
+test-newest: .venv-newest/ready # the newest releases; outputs are not compared
+	.venv-newest/bin/python -m pytest -m "not full and not network and not bench and not strict"
+
+test-full: .venv/ready-to-test # everything, the long tests at 70 groups as well
+	$(BIN)/python -m pytest -m "not network and not bench"
+
+notebooks: .venv/ready-to-test # execute notebooks/*.py into their .ipynb pairs
+	$(BIN)/python tools/notebooks.py build
+
+bench: .venv/ready-to-test     # speed, as ratios within one run
+	$(BIN)/python -m pytest -q -s tests/benchmarks -m bench
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is %s; try: make PYTHON=python3.12" % sys.version.split()[0])'
+	$(PYTHON) -m venv .venv
+
+.venv/ready: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --only-binary :all: -c constraints.txt -e .
+	touch $@
+
+.venv/ready-to-test: .venv/ready
+	$(BIN)/python -m pip install --quiet --only-binary :all: -c constraints.txt -e '.[test]'
+	touch $@
+
+.venv-newest/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --upgrade --only-binary :all: -e '.[test]'
+	touch $@
