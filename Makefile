@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: lab run test test-newest test-full notebooks bench
+.PHONY: lab run test test-newest test-full notebooks bench constraints
 
 lab: .venv/ready               # JupyterLab on lesson 00, in a workspace copy
 	$(BIN)/tso lab
@@ -26,6 +26,12 @@ notebooks: .venv/ready-to-test # execute notebooks/*.py into their .ipynb pairs
 
 bench: .venv/ready-to-test     # speed, as ratios within one run
 	$(BIN)/python -m pytest -q -s tests/benchmarks -m bench
+
+constraints: .venv/bin/uv      # move the pins on to what is newest
+	$(BIN)/uv pip compile pyproject.toml --extra test -o constraints.txt --upgrade --universal --fork-strategy fewest --python-version 3.11 --only-binary :all: --no-annotate --no-header
+
+.venv/bin/uv: | .venv/bin/python
+	$(BIN)/python -m pip install --quiet uv
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is %s; try: make PYTHON=python3.12" % sys.version.split()[0])'
