@@ -1,0 +1,175 @@
+"""Level 1b files: names and headers as the archive's, data streamed integration by integration."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.io import fits
+from astropy.time import Time
+
+from . import detector, scene
+from .noise import frame_time
+from .recipe import Recipe
+
+#: Fixed, so that the same recipe gives the same file.
+FILE_DATE = "2024-01-01T00:00:00.000"
+EXPOSURE = "jw01366003001_04101_00001"
+#: Columns of NRS1 that the target acquisition reads, in the rows of SUB2048; where its window lies is our choice [A].
+ACQUISITION_COLUMNS = (1040, 1072)
+INT_TIMES = np.dtype(
+    [("integration_number", ">i4")]
+    + [(f"int_{when}_{scale}", ">f8") for scale in ("MJD_UTC", "BJD_TDB") for when in ("start", "mid", "end")]
+)
+
+
+def science_name(name: str, segment: int) -> str:
+    """``<obs_id>`` of a science segment."""
+    return f"{EXPOSURE}-seg{segment:03d}_{name.lower()}"
+
+
+def acquisition_name(exposure: int) -> str:
+    """``<obs_id>`` of a target-acquisition exposure (1 or 2)."""
+    return f"jw01366003001_02101_{exposure:05d}-seg001_nrs1"
+
+
+def path(folder: Path, obs_id: str) -> Path:
+    """Where the archive's downloader puts the uncal file of ``obs_id`` below ``folder``."""
+    return Path(folder) / "mastDownload" / "JWST" / obs_id / f"{obs_id}_uncal.fits"
+
+
+def science_header(recipe: Recipe, name: str, segment: int) -> fits.Header:
+    """Primary header of a science segment."""
+    det, first = detector.get(name), sum(recipe.integrations[: segment - 1])
+    header = _common_header(recipe, science_name(name, segment), name, scene.start_times(recipe.indices[0]))
+    header.update({
+        "EXP_TYPE": "NRS_BRIGHTOBJ", "TSOVISIT": True, "FILTER": "F290LP", "GRATING": "G395H", "FXD_SLIT": "S1600A1",
+        "GWA_XTIL": 0.3316742, "GWA_YTIL": 0.1244848, "TEMPLATE": "NIRSpec Bright Object Time Series",
+        "VISITGRP": "04", "SEQ_ID": "1", "ACT_ID": "01", "EXPOSURE": "00001", "OPMODE": "BRIGHTOBJ",
+        "NINTS": recipe.total, "INTSTART": first + 1, "INTEND": first + recipe.integrations[segment - 1],
+        "EXSEGNUM": segment, "EXSEGTOT": len(recipe.integrations), "NRSTSTRT": 1,
+        "SUBARRAY": "SUB2048", "SUBSTRT1": recipe.columns[0] + 1, "SUBSIZE1": recipe.columns[1] - recipe.columns[0],
+        "SUBSTRT2": det.substrt2, "SUBSIZE2": detector.ROWS, "FASTAXIS": det.fastaxis, "SLOWAXIS": det.slowaxis,
+    })  # fmt: skip
+    end = scene.start_times(recipe.indices[-1]) + scene.INTEGRATION_TIME * u.s
+    _exposure_times(header, recipe.groups, recipe.decimation, recipe.frame_time, recipe.total, end)
+    return header
+
+
+def acquisition_header(recipe: Recipe, exposure: int) -> fits.Header:
+    """Primary header of a target-acquisition exposure; its window is 32 x 32 pixels."""
+    start = Time("2022-07-30T21:46:00", scale="utc") + (exposure - 1) * 60 * u.s
+    header = _common_header(recipe, acquisition_name(exposure), "NRS1", start)
+    header.update({
+        "EXP_TYPE": "NRS_WATA", "TSOVISIT": True, "FILTER": "F110W", "GRATING": "MIRROR", "FXD_SLIT": "S1600A1",
+        "TEMPLATE": "NIRSpec Bright Object Time Series", "VISITGRP": "02", "SEQ_ID": "1", "ACT_ID": "01",
+        "EXPOSURE": f"{exposure:05d}", "OPMODE": "FIXEDSLIT",
+        "NINTS": 1, "INTSTART": 1, "INTEND": 1, "EXSEGNUM": 1, "EXSEGTOT": 1, "NRSTSTRT": 1,
+        "SUBARRAY": "SUB32", "SUBSTRT1": ACQUISITION_COLUMNS[0] + 1, "SUBSIZE1": 32,
+        "SUBSTRT2": detector.get("NRS1").substrt2, "SUBSIZE2": 32,
+        "FASTAXIS": 2, "SLOWAXIS": 1,
+    })  # fmt: skip
+    period = frame_time(32, 32)
+    _exposure_times(header, 3, 1, period, 1, start + 4 * period * u.s)
+    return header
+
+
+def _common_header(recipe: Recipe, obs_id: str, name: str, start: Time) -> fits.Header:
+    header = fits.Header()
+    header.update({
+        "DATE": FILE_DATE, "ORIGIN": "STSCI", "TIMESYS": "UTC", "TIMEUNIT": "s", "FILENAME": f"{obs_id}_uncal.fits",
+        "SDP_VER": "simulated", "DATAMODL": "Level1bModel", "TELESCOP": "JWST",
+        "TITLE": "The Transiting Exoplanet Community Early Release Science Program", "PI_NAME": "Batalha, Natalie",
+        "CATEGORY": "ERS", "SCICAT": "Exoplanets and Disks", "PROGRAM": "01366", "OBSERVTN": "003", "VISIT": "001",
+        "OBS_ID": "V01366003001P0000000004101", "VISIT_ID": "01366003001", "VISITYPE": "PRIME_TARGETED_FIXED",
+        "DATE-OBS": start.isot[:10], "TIME-OBS": start.isot[11:], "DATE-BEG": start.isot, "EXPSTART": start.mjd,
+        "TARGPROP": "WASP-39", "TARGNAME": "WASP-39", "TARGTYPE": "FIXED", "SRCTYAPT": "POINT",
+        "TARG_RA": scene.TARGET.ra.deg, "TARG_DEC": scene.TARGET.dec.deg,
+        "INSTRUME": "NIRSPEC", "DETECTOR": name, "READPATT": "NRSRAPID",
+        "NFRAMES": 1, "FRMDIVSR": 1, "DRPFRMS1": 0, "DRPFRMS3": 0, "NSAMPLES": 1, "TSAMPLE": 10.0, "NOUTPUTS": 1,
+        "ZEROFRAM": False, "DATAPROB": False, "PATT_NUM": 1, "NUMDTHPT": 1,
+    })  # fmt: skip
+    header["SIMULATD"] = (True, "simulated, not observed")
+    header.add_history("Simulated exposure of the TSO lessons (tso_helpers.simulation), not telescope data.")
+    header.add_history(f"Recipe {recipe.key}, seed {recipe.seed}.")
+    return header
+
+
+def _exposure_times(header, groups: int, decimation: int, period: float, integrations: int, end: Time):
+    middle = Time((header["EXPSTART"] + end.mjd) / 2, format="mjd", scale="utc")
+    header.update({
+        "NGROUPS": groups, "GROUPGAP": decimation - 1, "TFRAME": period, "TGROUP": decimation * period,
+        "EFFINTTM": groups * decimation * period, "EFFEXPTM": groups * decimation * period * integrations,
+        "DURATION": (end.mjd - header["EXPSTART"]) * 86400, "EXPMID": middle.mjd, "EXPEND": end.mjd,
+        "DATE-END": end.isot,
+    })  # fmt: skip
+
+
+def integration_times(recipe: Recipe, segment: int) -> np.ndarray:
+    """Rows of the INT_TIMES table of one segment: number, and start, middle and end in MJD_UTC and BJD_TDB."""
+    first = sum(recipe.integrations[: segment - 1])
+    own = slice(first, first + recipe.integrations[segment - 1])
+    start = scene.start_times(np.array(recipe.indices[own]))
+    rows = np.empty(recipe.integrations[segment - 1], INT_TIMES)
+    rows["integration_number"] = np.arange(first, own.stop) + 1
+    for when, after in (("start", 0), ("mid", scene.INTEGRATION_TIME / 2), ("end", scene.INTEGRATION_TIME)):
+        time = start + after * u.s
+        rows[f"int_{when}_MJD_UTC"], rows[f"int_{when}_BJD_TDB"] = time.mjd, scene.to_bjd(time)
+    return rows
+
+
+@contextlib.contextmanager
+def atomic(final: Path):
+    """Give a temporary path beside ``final``; it gets the final name on success and vanishes on failure."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    partial = final.with_name(f".{final.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        os.replace(partial, final)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write(final: Path, header: fits.Header, shape: tuple[int, ...], blocks: Iterable, times: np.ndarray | None = None):
+    """Write an uncal file, integration by integration.
+
+    Parameters
+    ----------
+    final : pathlib.Path
+        Gets its name only when the file is complete.
+    header : astropy.io.fits.Header
+        Primary header.
+    shape : (int, int, int, int)
+        Integration, group, row, column.
+    blocks : iterable of numpy.ndarray, uint16
+        One (group, row, column) for each integration, in order.
+    times : numpy.ndarray, dtype `INT_TIMES`, optional
+    """
+    with atomic(final) as partial:
+        fits.PrimaryHDU(header=header).writeto(partial, checksum=False)
+        with open(partial, "ab") as file:
+            file.write(_science_extension(shape).tostring().encode("ascii"))
+            count = 0
+            for block in blocks:
+                # FITS has no unsigned integers: 32768 is subtracted here and BZERO adds it again
+                file.write((block ^ np.uint16(0x8000)).astype(">u2").tobytes())
+                count += 1
+            if count != shape[0]:
+                raise RuntimeError(f"{final.name}: {count} of {shape[0]} integrations")
+            file.write(b"\0" * (-file.tell() % 2880))
+        if times is not None:
+            with fits.open(partial, mode="append") as file:
+                file.append(fits.BinTableHDU(times, name="INT_TIMES"))
+
+
+def _science_extension(shape: tuple[int, ...]) -> fits.Header:
+    header = fits.Header()
+    header["XTENSION"], header["BITPIX"], header["NAXIS"] = "IMAGE", 16, len(shape)
+    for axis, length in enumerate(reversed(shape), start=1):
+        header[f"NAXIS{axis}"] = length
+    header.update({"PCOUNT": 0, "GCOUNT": 1, "EXTNAME": "SCI", "BSCALE": 1, "BZERO": 32768, "BUNIT": "DN"})
+    return header

@@ -1,0 +1,165 @@
+"""What to simulate: the shape of the exposure, its seed, and which effects take part."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+
+from . import detector, examples, scene
+from .noise import frame_time
+
+#: Raise this whenever the same recipe gives other numbers than before: what was built with the old one is then rebuilt.
+VERSION = 1
+#: Effects that can be switched off, by name, in the order in which nature has them.
+EFFECTS = (
+    "transit", "trends", "tilt", "sky", "flat", "dark", "photon_noise", "cosmic_rays", "charge_migration", "ipc",
+    "settling", "nonlinearity", "superbias", "ktc", "offset", "pedestal", "odd_even", "white_noise", "one_over_f",
+    "telegraph", "reference_errors",
+)  # fmt: skip
+#: The effects that are noise: different in every integration and with no expectation value worth calibrating.
+NOISE = frozenset(
+    {"photon_noise", "cosmic_rays", "ktc", "pedestal", "odd_even", "white_noise", "one_over_f", "telegraph"}
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Shape, seed and effects of a simulated exposure.
+
+    Parameters
+    ----------
+    integrations : tuple of int
+        Integrations of each segment. Together they are spread evenly over the 465 of the real exposure.
+    groups : int
+        Groups per integration, 2 to 70.
+    decimation : int or None
+        Every how many reads one is kept. None: as many as keep the ramp within the 70 reads (5 for 14 groups).
+    detectors : tuple of str
+        Any of ``"NRS1"``, ``"NRS2"``.
+    columns : (int, int)
+        Columns kept, ``[start, stop)``, zero-based.
+    seed : int
+    without : frozenset of str
+        Effects switched off, from `EFFECTS`.
+    plant : tuple of str
+        Worked examples to plant, from `examples.NAMES`.
+
+    Raises
+    ------
+    ValueError
+        When a value is impossible; the message lists what is valid.
+    """
+
+    integrations: tuple[int, ...] = (18, 18, 18)
+    groups: int = 14
+    decimation: int | None = None
+    detectors: tuple[str, ...] = ("NRS1", "NRS2")
+    columns: tuple[int, int] = (0, detector.COLUMNS)
+    seed: int = 39
+    without: frozenset = field(default_factory=frozenset)
+    plant: tuple[str, ...] = examples.NAMES
+
+    def __post_init__(self):
+        for name, kind in (("integrations", tuple), ("detectors", tuple), ("columns", tuple), ("plant", tuple)):
+            object.__setattr__(self, name, kind(getattr(self, name)))
+        object.__setattr__(self, "without", frozenset(self.without))
+        if self.decimation is None and 2 <= self.groups <= scene.READS:
+            object.__setattr__(self, "decimation", (scene.READS - 1) // (self.groups - 1))
+        self._check()
+
+    def _check(self):
+        if not 1 <= len(self.integrations) <= 9 or min(self.integrations, default=0) < 1:
+            raise ValueError(f"integrations={self.integrations}: give 1 to 9 segments of at least 1 integration each")
+        if not 2 <= self.groups <= scene.READS:
+            raise ValueError(f"groups={self.groups}: choose 2 to {scene.READS}")
+        if self.decimation < 1 or self.reads[-1] >= scene.READS:
+            most = (scene.READS - 1) // (self.groups - 1)
+            raise ValueError(f"decimation={self.decimation}: with {self.groups} groups choose 1 to {most}")
+        start, stop = self.columns
+        if not 0 <= start <= stop - 16 <= detector.COLUMNS - 16:
+            raise ValueError(f"columns={self.columns}: choose (start, stop) within (0, 2048), at least 16 columns wide")
+        if not self.detectors or len(set(self.detectors)) != len(self.detectors):
+            raise ValueError(f"detectors={self.detectors}: choose NRS1, NRS2 or both")
+        for name in self.detectors:
+            detector.get(name)
+        for what, given, valid in (("without", self.without, EFFECTS), ("plant", self.plant, examples.NAMES)):
+            unknown = sorted(set(given) - set(valid))
+            if unknown:
+                raise ValueError(f"{what}: no {', '.join(unknown)}; choose from {', '.join(valid)}")
+
+    @property
+    def key(self) -> str:
+        """Eight characters that stand for this recipe and the simulation's version; part of the folder's name."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:8]
+
+    def to_json(self) -> str:
+        """The recipe as JSON, keys in order."""
+        values = asdict(self) | {"without": sorted(self.without), "version": VERSION}
+        return json.dumps(values, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Recipe:
+        """Read what `to_json` wrote; ValueError when another version of the simulation wrote it."""
+        values = json.loads(text)
+        version = values.pop("version")
+        if version != VERSION:
+            raise ValueError(f"made by version {version} of the simulation, this is version {VERSION}: build it again")
+        return cls(**values)
+
+    @property
+    def total(self) -> int:
+        """Integrations of all segments together."""
+        return sum(self.integrations)
+
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """Zero-based reads that are kept as groups."""
+        return tuple(range(0, (self.groups - 1) * self.decimation + 1, self.decimation))
+
+    @property
+    def frame_time(self) -> float:
+        """Seconds per read: the whole 2048 columns are clocked whatever columns are kept."""
+        return frame_time(detector.ROWS, detector.COLUMNS)
+
+    @property
+    def group_time(self) -> float:
+        """Seconds between groups."""
+        return self.decimation * self.frame_time
+
+    @property
+    def times(self) -> np.ndarray:
+        """Seconds since reset at which each group is read, shape (group,)."""
+        return (np.array(self.reads) + 1) * self.frame_time
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """Which of the 465 real integrations are simulated, in order."""
+        if self.total > scene.INTEGRATIONS:
+            return tuple(range(self.total))
+        return tuple(int(i) for i in np.round(np.linspace(0, scene.INTEGRATIONS - 1, self.total)))
+
+    def locate(self, segment: int, integration: int) -> int:
+        """Zero-based integration in the exposure of zero-based ``integration`` in one-based ``segment``."""
+        if not 1 <= segment <= len(self.integrations):
+            raise ValueError(f"no segment {segment}: choose 1 to {len(self.integrations)}")
+        if not 0 <= integration < self.integrations[segment - 1]:
+            raise ValueError(f"no integration {integration}: segment {segment} has {self.integrations[segment - 1]}")
+        return sum(self.integrations[: segment - 1]) + integration
+
+    def has(self, effect: str) -> bool:
+        """True when ``effect`` takes part; a misspelt name is an error."""
+        if effect not in EFFECTS:
+            raise ValueError(f"no effect {effect!r}: choose from {', '.join(EFFECTS)}")
+        return effect not in self.without
+
+    def scene(self, name: str) -> scene.Scene:
+        """The light on detector ``name``."""
+        off = self.without & {"transit", "trends", "tilt", "sky"}
+        return scene.Scene(name, self.indices, self.columns, off)
+
+    def examples(self) -> dict[str, examples.Example]:
+        """Where the worked examples stand."""
+        return examples.place(self, detector.get(self.detectors[0]).trace)

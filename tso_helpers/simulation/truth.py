@@ -1,0 +1,188 @@
+"""What the simulation knows: the kept recipe and hit list, and every effect of every integration, made again.
+
+Everything takes ``(detector, segment, integration)`` as the observation does: segments count from 1, integrations
+within their segment from 0. Nothing here uses the helpers that the lessons are judged with.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Table
+
+from . import cosmic_rays, integration, scene
+from . import detector as detectors
+from .recipe import Recipe
+
+
+def open_truth(folder) -> Truth:
+    """Open the truth of the simulated exposure in ``folder``.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is none: the folder holds no simulated exposure, or one that was never finished.
+    """
+    note = Path(folder) / "truth" / "recipe.json"
+    if not note.exists():
+        raise FileNotFoundError(f"no simulated exposure in {folder}: {note} is missing. Build one with `tso data`.")
+    return Truth(Recipe.from_json(note.read_text()), Path(folder))
+
+
+class Truth:
+    """The truth of one simulated exposure; open it with `open_truth`.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    folder : pathlib.Path
+    """
+
+    def __init__(self, recipe: Recipe, folder: Path):
+        self.recipe, self.folder = recipe, folder
+
+    def __repr__(self):
+        return f"<truth of the simulated exposure {self.recipe.key}: seed {self.recipe.seed}>"
+
+    @cached_property
+    def examples(self) -> dict:
+        """Worked examples by name, each an `Example`."""
+        return self.recipe.examples()
+
+    def maps(self, detector: str) -> detectors.DetectorMaps:
+        """The true pixel maps in the exposure's columns, each (row, column)."""
+        return integration.maps(self.recipe, detector)
+
+    def gain(self, detector: str) -> float:
+        """True gain, e-/DN."""
+        return detectors.get(detector).gain
+
+    def electron_rate(self, detector: str, segment: int, integration_: int) -> np.ndarray:
+        """Electrons per second that each pixel collects on average, shape (row, column)."""
+        return integration.electron_rate(self.recipe, detector, self.recipe.locate(segment, integration_))
+
+    def rate(self, detector: str, segment: int, integration_: int) -> np.ndarray:
+        """Count rate (DN/s, shape (row, column)) that a perfect calibration gives, before gain_scale.
+
+        The collected electrons, seen through inter-pixel capacitance and divided by the true gain. Charge migration,
+        which the pipeline does not undo, is left out, and so is the bias-settling ramp, which the dark step removes.
+        """
+        rate = self.electron_rate(detector, segment, integration_)
+        if self.recipe.has("ipc"):
+            rate = detectors.couple(rate)
+        return np.where(self.maps(detector).reference_pixel, 0.0, rate / self.gain(detector))
+
+    def noiseless_ramp(self, detector: str, segment: int, integration_: int) -> np.ndarray:
+        """Linear DN above bias in each group, without noise and cosmic rays, shape (group, row, column), float32.
+
+        Full well, charge migration, inter-pixel capacitance and bias settling take part, the non-linearity does not.
+        """
+        rate = self.electron_rate(detector, segment, integration_)
+        electrons = (rate * self.recipe.times[:, None, None]).astype(np.float32)
+        return integration.collect(self.recipe, detector, electrons)
+
+    def photon_ramp(self, detector: str, segment: int, integration_: int) -> np.ndarray:
+        """As `noiseless_ramp`, with the photon noise that the integration really has."""
+        index = self.recipe.locate(segment, integration_)
+        electrons = integration.photo_electrons(self.recipe, detector, index)
+        return integration.collect(self.recipe, detector, electrons)
+
+    def one_over_f(self, detector: str, segment: int, integration_: int) -> np.ndarray:
+        """1/f noise (DN) in each group, shape (group, row, column)."""
+        return integration.one_over_f(self.recipe, detector, self.recipe.locate(segment, integration_))
+
+    def white_noise(self, detector: str, segment: int, integration_: int) -> np.ndarray:
+        """White read noise (DN) in each group, shape (group, row, column)."""
+        return integration.white_noise(self.recipe, detector, self.recipe.locate(segment, integration_))
+
+    def frame_offsets(self, detector: str, segment: int, integration_: int) -> np.ndarray:
+        """Pedestal and odd/even offset (DN) of each group and row, shape (group, row)."""
+        return integration.frame_offsets(self.recipe, detector, self.recipe.locate(segment, integration_))
+
+    def cosmic_rays(self, detector: str, segment: int, integration_: int) -> np.ndarray:
+        """Charge of cosmic rays (DN) accumulated up to each group, shape (group, row, column)."""
+        index = self.recipe.locate(segment, integration_)
+        return integration.hit_electrons(self.recipe, detector, index) / np.float32(self.gain(detector))
+
+    def telegraph_pixels(self, detector: str) -> np.ndarray:
+        """True for pixels with random telegraph noise, shape (row, column)."""
+        return self.maps(detector).telegraph > 0
+
+    def hits(self, detector: str, segment: int | None = None) -> Table:
+        """The list of cosmic-ray hits, one row for each hit pixel.
+
+        Parameters
+        ----------
+        detector : str
+        segment : int, optional
+            Only this segment; all of them by default.
+
+        Returns
+        -------
+        astropy.table.Table
+            Columns hit (number within the integration; negative for planted ones), segment, integration (within its
+            segment), read, group (the first that holds the charge), row, column (as in the data's array), electrons,
+            kind. Charge that arrives after the last group is not listed.
+        """
+        detectors.get(detector)
+        table = Table.read(self.folder / "truth" / f"hits_{detector.lower()}.fits")
+        lengths = np.array(self.recipe.integrations)
+        first = np.concatenate([[0], np.cumsum(lengths)])
+        table["segment"] = np.searchsorted(first, table["integration"], side="right")
+        table["integration"] -= first[table["segment"] - 1]
+        table["group"] = np.searchsorted(self.recipe.reads, table["read"])
+        table["column"] -= self.recipe.columns[0]
+        table["kind"] = np.array(cosmic_rays.KINDS)[table["kind"]]
+        kept = table["group"] < self.recipe.groups
+        if segment is not None:
+            self.recipe.locate(segment, 0)
+            kept &= table["segment"] == segment
+        names = ["hit", "segment", "integration", "read", "group", "row", "column", "electrons", "kind"]
+        return table[kept][names]
+
+    @cached_property
+    def times(self) -> np.ndarray:
+        """BJD_TDB at the middle of every integration of the exposure, shape (integration,)."""
+        return scene.mid_times(self.recipe.indices)
+
+    def light_curve(self, detector: str, columns=slice(None)) -> tuple[np.ndarray, np.ndarray]:
+        """The star's true light curve: what reaches the detector's rows, instrument trends and mirror tilt included.
+
+        Parameters
+        ----------
+        detector : str
+        columns : slice or index array
+            Columns (of the data's array) to add up; all by default.
+
+        Returns
+        -------
+        time : numpy.ndarray, shape (integration,)
+            BJD_TDB.
+        flux : numpy.ndarray, shape (integration,)
+            Electrons per second.
+        """
+        light, pixels = self.recipe.scene(detector), self.maps(detector)
+        flat = pixels.flat if self.recipe.has("flat") else ~pixels.reference_pixel
+        flux = [np.sum((light.star(index) * flat)[:, columns]) for index in range(self.recipe.total)]
+        return self.times, np.array(flux)
+
+    def transit(self, detector: str, columns=slice(None)) -> tuple[np.ndarray, np.ndarray]:
+        """The transit alone in the white light of ``columns``: time (BJD_TDB) and relative flux, 1 out of transit."""
+        star = scene.star_spectrum(self.wavelength(detector)[columns])
+        relative = scene.transit(self.times, self.wavelength(detector)[columns])
+        return self.times, relative @ star / star.sum()
+
+    def wavelength(self, detector: str) -> np.ndarray:
+        """Wavelength (um) of each column of the data's array."""
+        return detectors.get(detector).wavelength(np.arange(*self.recipe.columns))
+
+    def trace(self, detector: str) -> np.ndarray:
+        """Row of the spectrum's centre in each column of the data's array (before the mirror tilt)."""
+        return detectors.get(detector).trace(np.arange(*self.recipe.columns))
+
+    @staticmethod
+    def depth(wavelength) -> np.ndarray:
+        """Transit depth (Rp/R*)^2 at ``wavelength`` (um)."""
+        return scene.depth(wavelength)
