@@ -28,7 +28,7 @@ bench: .venv/ready-to-test     # speed, as ratios within one run
 	$(BIN)/python -m pytest -q -s tests/benchmarks -m bench
 
 constraints: .venv/bin/uv      # move the pins on to what is newest
-	$(BIN)/uv pip compile pyproject.toml --extra test -o constraints.txt --upgrade --universal --fork-strategy fewest --python-version 3.11 --only-binary :all: --no-annotate --no-header
+	$(BIN)/uv pip compile pyproject.toml --extra test -o constraints.txt --upgrade --universal --fork-strategy fewest --python-version 3.11 --only-binary :all: --no-annotate --custom-compile-command 'make constraints'
 
 .venv/bin/uv: | .venv/bin/python
 	$(BIN)/python -m pip install --quiet uv
