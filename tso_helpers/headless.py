@@ -153,7 +153,8 @@ def kernel_environment(folder, skip=(), **variables):
     return os.environ | ours | {name: str(value) for name, value in variables.items()}
 
 
-def _read_log(path, report):
+def read_log(path, report):
+    """Add what a kernel has logged to a report."""
     if not path.exists():
         return
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -205,5 +206,5 @@ def execute(notebook, cwd, *, skip=(), timeout=600, on_cell=None, **variables):
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as problem:
             report.error = str(problem)
         report.seconds = time.perf_counter() - start
-        _read_log(Path(folder) / "log.jsonl", report)
+        read_log(Path(folder) / "log.jsonl", report)
     return report

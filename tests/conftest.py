@@ -1,0 +1,80 @@
+"""The observations that tests share. Each is built once per session, in a folder that is removed at its end.
+
+Set TSO_TEST_DATA to a folder to keep them between sessions while you work on a lesson.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+SECOND_SHAPE = {"integrations": (6, 5, 7), "groups": 10, "decimation": 7, "seed": 7}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _figures_without_a_window():
+    import matplotlib as mpl
+
+    mpl.use("agg")
+
+
+@pytest.fixture(scope="session")
+def data_folder():
+    """Where observations are built."""
+    kept = os.environ.get("TSO_TEST_DATA")
+    if kept:
+        folder = Path(kept).expanduser().resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        return
+    folder = Path(tempfile.mkdtemp(prefix="tso-tests-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _python(code, **variables):
+    """Run code in a process of its own, so that its CRDS settings do not reach other tests."""
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | variables, capture_output=True, text=True,
+                          check=False)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def lesson_data(data_folder):
+    """Root folder (TSO_DATA) that holds the default simulated exposure."""
+    root = data_folder / "lesson"
+    _python("import tso_helpers as tso; tso.open_observation('simulated', progress=False)", TSO_DATA=str(root),
+            TSO_OBSERVATION="simulated")  # fmt: skip
+    return root
+
+
+@pytest.fixture(scope="session")
+def second_shape(data_folder):
+    """Folder of a smaller exposure of another shape and seed."""
+    folder = data_folder / "second-shape"
+    if not (folder / "complete.json").exists():
+        _python(f"from tso_helpers.simulation.exposure import Recipe, build\n"
+                f"build({str(folder)!r}, Recipe(**{SECOND_SHAPE!r}), progress=False)")  # fmt: skip
+    return folder
+
+
+def linked_copy(folder, target):
+    """A copy of an observation that shares its data but not its checkpoints; nothing is written twice."""
+    folder, target = Path(folder), Path(target)
+    shutil.copytree(folder, target, copy_function=_link, ignore=shutil.ignore_patterns("checkpoints", "*.log", "logs"))
+    return target
+
+
+def _link(source, target):
+    if not str(source).endswith((".fits", ".npz", ".npy")):
+        return shutil.copy2(source, target)  # small, and might be rewritten in place
+    with contextlib.suppress(OSError):
+        os.link(source, target)
+        return target
+    return shutil.copy2(source, target)
