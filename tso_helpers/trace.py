@@ -93,7 +93,7 @@ def smooth(image, size=(5, 11)):
     return medfilt2d(padded, size)[rows : rows + image.shape[0], columns : columns + image.shape[1]]
 
 
-def centroids(image, columns=None, half_width=5):
+def centroids(image, columns=None, half_width=8):
     """Flux-weighted mean row of the light in each column.
 
     Parameters
@@ -132,7 +132,7 @@ def centroids(image, columns=None, half_width=5):
     image = _need_image(image)
     columns = np.arange(image.shape[1]) if columns is None else np.asarray(columns)
     if columns.size and not (-image.shape[1] <= columns.min() and columns.max() < image.shape[1]):
-        raise IndexError(f"columns {columns.min()} to {columns.max()} are not all in the image ({image.shape[1]} columns)")
+        raise IndexError(f"columns {columns.min()} to {columns.max()} do not all lie within 0 to {image.shape[1] - 1}")
     light = image[:, columns]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)
