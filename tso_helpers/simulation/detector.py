@@ -165,7 +165,7 @@ def maps(name: str, seed: int) -> DetectorMaps:
     flat[reference] = 0
     for unlit in (dark, settle, offset, telegraph):
         unlit[reference] = 0
-    mask[reference] = DQ["REFERENCE_PIXEL"] | DQ["DO_NOT_USE"]
+    mask[reference] = DQ["REFERENCE_PIXEL"]  # without DO_NOT_USE, or refpix would not use them
     plateau = unlinearise(full_well / det.gain, c2, c3)
     # the converter ends at 65535: the limit of a deep pixel must lie below that, or it could never be flagged
     limit = np.minimum(superbias + 0.9 * plateau, ADC_MAX - 500)

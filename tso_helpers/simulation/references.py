@@ -260,7 +260,8 @@ def _shared_references(name, seed, maps, subarrays) -> Iterator[crds_cache.Refer
         return np.concatenate(parts, axis=-2).astype(dtype)
 
     def mask(path):
-        model = datamodels.MaskModel(dq=enlarge(maps.mask, np.uint32), dq_def=_definitions())
+        model = datamodels.MaskModel(dq=enlarge(maps.mask, np.uint32))
+        model.dq_def = _definitions()  # set afterwards: a model made with it takes its flags for translated already
         _save(model, path, "MASK", name, area, "Bad pixels")
 
     def saturation(path):
