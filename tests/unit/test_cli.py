@@ -1,0 +1,268 @@
+"""The ``tso`` command, each subcommand on small data."""
+
+import sys
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from test_archive import mast, server  # noqa: F401 (fixtures: a MAST on loopback)
+from typer.testing import CliRunner
+
+from tso_helpers import cli, headless
+from tso_helpers.simulation.exposure import Recipe, build
+
+SMALL = ["--integrations", "2,1", "--groups", "3", "--columns", "0,64", "--detectors", "nrs1"]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """No test touches the user's own data or workspace."""
+    monkeypatch.setenv("TSO_DATA", str(tmp_path / "data é"))
+    monkeypatch.delenv("TSO_OBSERVATION", raising=False)
+    monkeypatch.delenv("TSO_WORKSPACE", raising=False)
+
+
+@pytest.fixture(scope="module")
+def exposure(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exposure é") / "small one"
+    recipe = Recipe(integrations=(2, 1), groups=3, columns=(0, 64), detectors=("NRS1",))
+    build(folder, recipe, progress=False)
+    return folder
+
+
+@pytest.fixture
+def notebooks(tmp_path, monkeypatch):
+    folder = tmp_path / "clone" / "notebooks"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("TSO_NOTEBOOKS", str(folder))
+    write(folder, "00_start_here", ["x = 1\nassert x == 1", "for i in range(3):\n    assert i < 3"])
+    write(folder, "01_look", ["if False:\n    assert 1\nassert 2", "print('hello')"])
+    return folder
+
+
+def write(folder, name, cells):
+    cells = [new_markdown_cell("# Title", id="t"), *(new_code_cell(c, id=f"c{i}") for i, c in enumerate(cells))]
+    nbformat.write(new_notebook(cells=cells), folder / f"{name}.ipynb")
+
+
+def tso(*arguments, code=0):
+    result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+@pytest.mark.parametrize("command", [(), ("data",), ("env",), ("lab",), ("run",), ("doctor",)])
+def test_help_everywhere(command):
+    text = tso(*command, "--help")
+    assert "Usage: " in text
+    assert all(option in text for option in ("-h, --help",))
+
+
+# --- data
+
+
+def test_data_builds_and_the_second_time_finds_it_there(tmp_path):
+    text = tso("data", "--out", tmp_path / "a b", *SMALL, "--seed", 7, "--without", "one_over_f,cosmic_rays")
+    assert "built in" in text
+    assert "NRS1, 2 + 1 integrations of 3 groups" in text
+    assert "seed 7; without cosmic_rays, one_over_f" in text
+    assert len(list((tmp_path / "a b").rglob("*_uncal.fits"))) == 4
+    again = tso("data", "--out", tmp_path / "a b")
+    assert "is there and whole" in again
+    assert "seed 7; without" in again
+
+
+def test_data_goes_where_the_lessons_look(tmp_path):
+    tso("data", *SMALL)
+    recipe = Recipe(integrations=(2, 1), groups=3, columns=(0, 64), detectors=("NRS1",))
+    assert (tmp_path / "data é" / f"simulated-{recipe.key}" / "complete.json").exists()
+
+
+def test_another_recipe_does_not_overwrite_a_folder(exposure):
+    before = {path: path.stat().st_mtime_ns for path in exposure.rglob("*") if path.is_file()}
+    text = tso("data", "--out", exposure, *SMALL, "--seed", 1, code=1)
+    assert "another recipe" in text
+    assert before == {path: path.stat().st_mtime_ns for path in exposure.rglob("*") if path.is_file()}
+
+
+def test_check_tells_whole_from_damaged(tmp_path, exposure):
+    assert "4 uncal files and the references are whole" in tso("data", "--check", "--out", exposure)
+    assert "tso data" in tso("data", "--check", *SMALL, code=1)
+    tso("data", "--out", tmp_path / "x", *SMALL)
+    victim = next((tmp_path / "x").rglob("*seg001_nrs1_uncal.fits"))
+    content = victim.read_bytes()
+    victim.write_bytes(content[:-1])
+    assert "builds what is missing" in tso("data", "--check", "--out", tmp_path / "x", code=1)
+    victim.write_bytes(b"x" * len(content))
+    assert "is damaged" in tso("data", "--check", "--out", tmp_path / "x", code=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--groups", "500"], "choose 2 to 70"),
+        (["--integrations", "a,b"], "whole numbers with commas"),
+        (["--without", "nonsense"], "choose from transit"),
+        (["--detectors", "NRS3"], "NRS1"),
+        (["--plant", "nonsense"], "choose from"),
+        (["--columns", "0,5"], "at least 16 columns"),
+        (["--groups", "14", "--decimation", "9"], "choose 1 to 5"),
+    ],
+)
+def test_impossible_shapes_are_explained_without_a_traceback(arguments, message):
+    text = tso("data", *arguments, code=1)
+    assert message in text
+    assert "Traceback" not in text
+
+
+def test_question_marks_list_names():
+    assert "one_over_f" in tso("data", "--without", "?").split()
+    assert "clean_jump" in tso("data", "--plant", "?").split()
+
+
+def test_fetch_downloads_what_is_asked_for(server, mast, tmp_path):  # noqa: F811
+    text = tso("data", "--fetch", "--check", "--out", tmp_path / "real")
+    assert text.count("_uncal.fits") == 8
+    assert not mast.downloads
+    text = tso("data", "--fetch", "--detectors", "NRS2", "--out", tmp_path / "real")
+    assert "TSO_OBSERVATION=mast" in text
+    assert len(list((tmp_path / "real").rglob("*_nrs2_uncal.fits"))) == len(mast.downloads) == 3
+
+
+def test_fetch_without_a_network_says_so():
+    from astroquery.mast import conf
+
+    with conf.set_temp("server", "http://127.0.0.1:9"):
+        assert "tso doctor" in tso("data", "--fetch", code=1)
+
+
+# --- env
+
+
+def test_env_prints_exports_that_a_shell_can_read(exposure):
+    import subprocess
+
+    exports = tso("env", "--out", exposure)
+    script = exports + 'printf "%s\\n" "$CRDS_PATH" "$CRDS_SERVER_URL" "$CRDS_CONTEXT"'
+    path, url, context = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )[:3]
+    assert path == str((exposure / "crds").resolve())
+    assert "serverless" in url
+    assert context.endswith(".pmap")
+
+
+def test_env_before_there_is_anything():
+    assert "tso data" in tso("env", code=1)
+
+
+# --- lab
+
+
+@pytest.fixture
+def launched(monkeypatch):
+    calls = []
+    monkeypatch.setattr(cli, "_become", calls.append)
+    monkeypatch.setattr(cli, "_prepare_data", lambda: None)
+    return calls
+
+
+def test_lab_opens_a_copy_of_lesson_00(notebooks, launched):
+    text = tso("lab", "--no-browser", "--port", 9999, "--ServerApp.token=abc")
+    (command,) = launched
+    place = notebooks.parent / "workspace"
+    assert str(place) in text
+    assert command[:3] == [sys.executable, "-m", "jupyterlab"]
+    assert f"--ServerApp.root_dir={place}" in command
+    assert "--LabApp.default_url=/lab/tree/00_start_here.ipynb" in command
+    assert {"--no-browser", "--port=9999", "--ServerApp.token=abc"} <= set(command)
+    assert (place / "01_look.ipynb").exists()
+
+
+def test_lab_reset_puts_a_learners_copy_aside(notebooks, launched):
+    tso("lab")
+    mine = notebooks.parent / "workspace" / "01_look.ipynb"
+    mine.write_text("mine")
+    tso("lab")
+    assert mine.read_text() == "mine"
+    text = tso("lab", "--reset", "1", "--lesson", "01")
+    assert "Your copy is now" in text
+    assert mine.read_text() != "mine"
+    assert any("01_look.ipynb" in option for option in launched[-1])
+
+
+def test_lab_instructor_and_chosen_workspace(notebooks, launched, tmp_path):
+    tso("lab", "--instructor", "--workspace", tmp_path / "mine")
+    assert (tmp_path / "mine" / "00_start_here.ipynb").exists()
+
+
+def test_lab_tells_when_a_lesson_has_changed(notebooks, launched):
+    tso("lab")
+    (notebooks.parent / "workspace" / "00_start_here.ipynb").write_text("mine")
+    write(notebooks, "00_start_here", ["2 + 2"])
+    text = tso("lab")
+    assert "00_start_here.ipynb: yours, kept; the lesson has changed" in text
+    assert "--reset" in text
+
+
+def test_lab_with_an_unknown_lesson_starts_nothing(notebooks, launched):
+    assert "00_start_here, 01_look" in tso("lab", "--lesson", "42", code=1)
+    assert not launched
+
+
+def test_jupyterlab_knows_the_options_that_we_give(notebooks, launched):
+    from jupyterlab.labapp import LabApp
+
+    tso("lab")
+    names = {option.removeprefix("--LabApp.").split("=")[0] for option in launched[0] if option.startswith("--LabApp.")}
+    assert names <= set(LabApp.class_trait_names())
+
+
+# --- run
+
+
+@pytest.mark.slow
+def test_run_ends_with_one_line_per_lesson(notebooks, monkeypatch, tmp_path):
+    monkeypatch.setattr(cli, "_prepare_data", lambda: None)
+    lines = [line.strip() for line in tso("run", "--save", tmp_path / "kept").strip().splitlines()[-2:]]
+    assert lines[0].startswith("00_start_here  ok")
+    assert lines[0].endswith("2 of 2 asserts ran")
+    assert lines[1].endswith("1 of 2 asserts ran")
+    assert "GB" in lines[0]
+    executed = nbformat.read(tmp_path / "kept" / "01_look.ipynb", as_version=4)
+    assert executed.cells[-1].outputs[0].text == "hello\n"
+    assert not nbformat.read(notebooks / "01_look.ipynb", as_version=4).cells[-1].outputs
+
+
+@pytest.mark.slow
+def test_run_fails_when_a_lesson_does(notebooks, monkeypatch):
+    monkeypatch.setattr(cli, "_prepare_data", lambda: None)
+    write(notebooks, "01_look", ["assert 1 == 2, 'the ramp is upside down'", "assert True"])
+    text = tso("run", "--lesson", "1", code=1)
+    assert "the ramp is upside down" in text
+    last = text.strip().splitlines()[-1]
+    assert "FAILED" in last
+    assert last.endswith("0 of 2 asserts ran")
+
+
+def test_the_summary_lines_up():
+    reports = {"00_a": headless.Report(seconds=1.25, peak_memory=3 * 10**8), "01_long": headless.Report(error="x")}
+    first, second = cli.run_summary(reports)
+    assert first == "00_a     ok         1.2 s   0.30 GB  0 of 0 asserts ran"
+    assert second.startswith("01_long  FAILED")
+
+
+# --- doctor
+
+
+def test_doctor_says_what_it_found(notebooks):
+    text = tso("doctor", "--offline")
+    assert "jwst" in text
+    assert "2 in " in text
+
+
+def test_doctor_fails_when_something_is_missing(notebooks, monkeypatch):
+    from tso_helpers import doctor
+
+    monkeypatch.setattr(doctor, "DISK", 1e18)
+    assert "tso data --prune" in tso("doctor", "--offline", code=1)

@@ -1,0 +1,419 @@
+"""The ``tso`` command: data, the environment for other programs, JupyterLab, a headless run, a check of the machine."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shlex
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Lessons on calibrating JWST time-series observations: data, JupyterLab, headless runs.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="DIR", help="Folder of the exposure. Default: one per recipe, where the lessons look."
+    ),
+]
+
+
+def _say_what_is_wrong(command):
+    """Let errors that are written for the reader end a command without a traceback."""
+
+    @functools.wraps(command)
+    def wrapped(*args, **kwargs):
+        try:
+            return command(*args, **kwargs)
+        except typer.Exit:
+            raise
+        except (ValueError, OSError, RuntimeError) as error:
+            if os.environ.get("TSO_TRACEBACK"):
+                raise
+            typer.echo(f"tso: {error}", err=True)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            typer.echo("\ntso: stopped; run the same again to go on", err=True)
+            raise typer.Exit(130) from None
+
+    return wrapped
+
+
+# --- tso data --------------------------------------------------------------------------------------------------
+
+
+@app.command()
+@_say_what_is_wrong
+def data(
+    out: Out = None,
+    integrations: Annotated[str | None, typer.Option(metavar="N,N,N", help="Integrations of each segment.")] = None,
+    groups: Annotated[int | None, typer.Option(help="Groups per integration, 2 to 70.")] = None,
+    decimation: Annotated[
+        int | None, typer.Option(help="Keep every how many of the 70 reads. Default: as many as the groups allow.")
+    ] = None,
+    detectors: Annotated[str | None, typer.Option(metavar="NAMES", help="NRS1,NRS2 or one of them.")] = None,
+    columns: Annotated[str | None, typer.Option(metavar="START,STOP", help="Columns kept, zero-based.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all random numbers.")] = None,
+    without: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="Effects to leave out: one_over_f,cosmic_rays,...; '?' lists them."),
+    ] = None,
+    plant: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="Worked examples to plant; '?' lists them, '' plants none.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Threads. The result does not depend on it.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only look whether the exposure is there and whole.")] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Delete the checkpoints: ramps kept after each step.")] = False,
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Download the real observation from MAST (8.5 GB) instead.")
+    ] = False,
+):
+    """Build the simulated exposure, or check it; or fetch the real one.
+
+    Without options: the exposure of lesson size, where the lessons look for it. What is there and whole is kept, and an
+    interrupted build goes on where it stopped. The same options always give the same data.
+
+    \b
+    Examples:
+      tso data                                      lesson size
+      tso data --out ramps --integrations 72,4,4 --groups 24 --seed 7
+      tso data --out quiet --without one_over_f,cosmic_rays
+      tso data --out full --integrations 155,155,155 --groups 70
+      tso data --fetch --detectors NRS1             the real one
+    """
+    from .simulation.recipe import EFFECTS
+
+    if fetch:
+        _fetch(out, _names(detectors), check)
+        return
+    if "?" in (without, plant):
+        from .simulation.examples import NAMES
+
+        typer.echo("\n".join(EFFECTS if without == "?" else NAMES))
+        return
+    given = {
+        "integrations": _integers(integrations, "--integrations"),
+        "groups": groups,
+        "decimation": decimation,
+        "detectors": _names(detectors, upper=True),
+        "columns": _integers(columns, "--columns"),
+        "seed": seed,
+        "without": _names(without),
+        "plant": _names(plant),
+    }
+    recipe, folder = _recipe(out, {name: value for name, value in given.items() if value is not None}, check or prune)
+    if prune:
+        _prune(folder)
+    elif check:
+        _check_data(folder, recipe)
+    else:
+        _build(folder, recipe, workers)
+
+
+def _recipe(out, given, existing=False):
+    """The recipe that was asked for, and its folder; with a folder alone, the recipe of the exposure in it."""
+    from .simulation.exposure import Recipe
+    from .simulation.truth import open_truth
+
+    if out is not None and not given and (existing or (out / "truth" / "recipe.json").exists()):
+        return open_truth(out).recipe, out
+    recipe = Recipe(**given)
+    return recipe, out if out is not None else _data_root() / f"simulated-{recipe.key}"
+
+
+def _build(folder, recipe, workers):
+    from .simulation.exposure import build, is_complete
+
+    start, there = time.monotonic(), is_complete(folder, recipe)
+    if not there:
+        build(folder, recipe, workers=workers)
+    took = "is there and whole" if there else f"built in {time.monotonic() - start:.0f} s"
+    typer.echo(f"Simulated WASP-39b exposure in {folder}: {took}")
+    typer.echo(f"  {_describe(recipe)}")
+    typer.echo(
+        f"  uncal files {_megabytes(folder / 'mastDownload'):.0f} MB, references {_megabytes(folder / 'crds'):.0f} MB"
+    )
+    typer.echo(f'For another program that calibrates these files: eval "$(tso env --out {shlex.quote(str(folder))})"')
+
+
+def _check_data(folder, recipe):
+    from .simulation import crds_cache
+    from .simulation.exposure import is_complete
+    from .transfer import fits_problem
+
+    if not is_complete(folder, recipe):
+        raise RuntimeError(f"no complete exposure in {folder}; `tso data` with the same options builds what is missing")
+    files = sorted((folder / "mastDownload").rglob("*_uncal.fits"))
+    problems = [f"{path.name}: {problem}" for path in files if (problem := fits_problem(path))]
+    problems += crds_cache.verify(folder / "crds")
+    if problems:
+        raise RuntimeError(f"{folder} is damaged: {'; '.join(problems)}. Delete that folder and run `tso data` again.")
+    typer.echo(f"{folder}: {len(files)} uncal files and the references are whole")
+    typer.echo(f"  {_describe(recipe)}")
+
+
+def _prune(folder):
+    from .observation import prune
+
+    freed = prune(folder)
+    typer.echo(f"{folder}: checkpoints deleted, {freed / 1e6:.0f} MB freed; a lesson computes what it needs again")
+
+
+def _fetch(out, detectors, check):
+    from . import archive
+
+    mast = archive.MastArchive(out or archive.mast_folder())
+    products = mast.get_unique_product_list(mast.query_criteria(**archive.CRITERIA))
+    uncal = mast.filter_products(products, **archive.UNCAL)
+    if detectors:
+        endings = tuple(f"_{name.lower()}_uncal.fits" for name in detectors)
+        uncal = uncal[[str(name).endswith(endings) for name in uncal["productFilename"]]]
+    if len(uncal) == 0:
+        raise ValueError("MAST lists no uncal file for these options; detectors are NRS1 and NRS2")
+    typer.echo("\n".join(archive.summary(uncal, mast.folder).pformat(max_lines=-1, max_width=-1)))
+    if not check:
+        mast.download(uncal)
+        typer.echo(f"All in {mast.folder}. To use them in the lessons: export TSO_OBSERVATION=mast")
+
+
+# --- tso env ---------------------------------------------------------------------------------------------------
+
+
+@app.command()
+@_say_what_is_wrong
+def env(out: Out = None):
+    """Print the shell exports with which other programs calibrate a simulated exposure, offline.
+
+    \b
+    Example:
+      eval "$(tso env --out ramps)"
+      strun calwebb_detector1 ramps/mastDownload/JWST/*/*_04101_*-seg001_nrs1_uncal.fits
+    """
+    from .simulation import crds_cache
+
+    _, folder = _recipe(out, {}, existing=True)
+    if not (folder / "crds").is_dir():
+        build = f"tso data --out {shlex.quote(str(folder))}" if out else "tso data"
+        raise RuntimeError(f"no reference files in {folder / 'crds'}; build the exposure first: {build}")
+    for name, value in crds_cache.environment(folder / "crds").items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+# --- tso lab ---------------------------------------------------------------------------------------------------
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@_say_what_is_wrong
+def lab(
+    context: typer.Context,
+    lesson: Annotated[str, typer.Option("--lesson", "-l", help="Number or name of the lesson to open.")] = "00",
+    instructor: Annotated[
+        bool, typer.Option("--instructor", help="With outputs and solutions, in a workspace of its own.")
+    ] = False,
+    reset: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LESSON", help="Start this lesson afresh; your copy is put aside, not deleted. Repeatable."
+        ),
+    ] = None,
+    workspace: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of your copies of the lessons.")] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser window.")] = True,
+    port: Annotated[int | None, typer.Option(help="Port of the server.")] = None,
+):
+    """Open the lessons in JupyterLab.
+
+    You work on copies in a workspace folder: without outputs and solutions, and never overwritten once you have changed
+    them. The simulated exposure is built first if it is not there yet. Other options go on to `jupyter lab`.
+    """
+    from . import workspace as places
+
+    where = Path(workspace or places.default_workspace(instructor)).resolve()
+    notebook = places.find_lesson(lesson)
+    for name in reset or ():
+        kept = places.reset(name, where, instructor=instructor)
+        typer.echo(f"Lesson {name} is as new." + (f" Your copy is now {kept}" if kept else ""))
+    _announce(places.prepare(where, instructor=instructor), where)
+    _prepare_data()
+    options = [
+        f"--ServerApp.root_dir={where}",
+        f"--LabApp.default_url=/lab/tree/{notebook.name}",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        *([] if browser else ["--no-browser"]),
+        *([f"--port={port}"] if port else []),
+        *context.args,
+    ]
+    _become([sys.executable, "-m", "jupyterlab", *options])
+
+
+def _announce(done, where):
+    from . import workspace as places
+
+    typer.echo(f"Your copies of the lessons are in {where}")
+    for name, what in done.items():
+        if what in (places.UPDATED, places.OUTDATED):
+            typer.echo(f"  {name}: {what}")
+    if places.OUTDATED in done.values():
+        typer.echo("  To get a changed lesson: tso lab --reset LESSON (your copy is put aside)")
+
+
+def _become(command):
+    """Go on as another program, so that its signals and exit code are ours."""
+    sys.stdout.flush()
+    os.execv(command[0], command)
+
+
+def _prepare_data():
+    """Build the simulated exposure if it is the chosen one and not there yet."""
+    if os.environ.get("TSO_OBSERVATION", "simulated").startswith("simulated"):
+        from .observation import open_observation
+
+        open_observation()
+
+
+# --- tso run ---------------------------------------------------------------------------------------------------
+
+
+@app.command()
+@_say_what_is_wrong
+def run(
+    lesson: Annotated[
+        list[str] | None, typer.Option("--lesson", "-l", metavar="LESSON", help="Only this lesson. Repeatable.")
+    ] = None,
+    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the executed notebooks here.")] = None,
+    timeout: Annotated[float, typer.Option(help="Longest time that one cell may take, in seconds.")] = 600,
+):
+    """Execute the lessons without a browser, solutions included.
+
+    Each runs in a kernel of its own, in a folder that is deleted afterwards. Ends with one line per lesson: time, peak
+    memory of its kernel, and how many of its asserts ran. The exit code is 1 when a lesson failed.
+    """
+    from . import workspace as places
+
+    chosen = [places.find_lesson(name) for name in lesson] if lesson else list(places.lessons().values())
+    _prepare_data()
+    reports = {}
+    with tempfile.TemporaryDirectory(prefix="tso-run-") as folder:
+        places.prepare(Path(folder) / "lessons", instructor=True)
+        for path in chosen:
+            reports[path.stem] = _run_lesson(Path(folder) / "lessons" / path.name, save, timeout)
+            if reports[path.stem].error:
+                typer.echo(f"\n{path.stem} failed:\n{reports[path.stem].error}", err=True)
+    typer.echo("\n".join(run_summary(reports)))
+    if any(report.error for report in reports.values()):
+        raise typer.Exit(1)
+
+
+def _run_lesson(path, save, timeout):
+    import nbformat
+    from tqdm.auto import tqdm
+
+    from . import headless
+
+    notebook = nbformat.read(path, as_version=4)
+    with tqdm(total=len(notebook.cells), desc=path.stem, unit="cell", leave=False) as bar:
+        report = headless.execute(
+            notebook, path.parent, timeout=timeout, on_cell=lambda number: bar.update(number - bar.n)
+        )
+    if save:
+        save.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, save / path.name)
+    return report
+
+
+def run_summary(reports):
+    """One line per lesson.
+
+    Parameters
+    ----------
+    reports : dict of str to tso_helpers.headless.Report
+
+    Returns
+    -------
+    list of str
+    """
+    width = max(map(len, reports))
+    return [
+        f"{name:{width}}  {'FAILED' if report.error else 'ok':6}  {report.seconds:6.1f} s  "
+        f"{report.peak_memory / 1e9:5.2f} GB  {report.asserts_ran} of {len(report.asserts)} asserts ran"
+        for name, report in reports.items()
+    ]
+
+
+# --- tso doctor ------------------------------------------------------------------------------------------------
+
+
+@app.command()
+@_say_what_is_wrong
+def doctor(
+    network: Annotated[bool, typer.Option("--network/--offline", help="Also try whether MAST and CRDS answer.")] = True,
+):
+    """Check this machine: versions, memory, disk, write access, MAST and CRDS; and say what to do about each problem.
+
+    The exit code is 1 when something keeps the lessons from running. A "note" does not.
+    """
+    from . import doctor as surgery
+
+    worst = surgery.GOOD
+    for check in surgery.checks(network=network):
+        typer.echo(f"{check.state:8}{check.name:15}{check.found}")
+        if check.advice:
+            typer.echo(f"{'':8}{'':15}-> {check.advice}")
+        worst = surgery.BAD if surgery.BAD in (worst, check.state) else worst
+    if worst == surgery.BAD:
+        raise typer.Exit(1)
+
+
+# --- small things ----------------------------------------------------------------------------------------------
+
+
+def _integers(text, option):
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.replace(":", ",").split(","))
+    except ValueError:
+        raise ValueError(f"{option} {text!r}: give whole numbers with commas between them, like 72,4,4") from None
+
+
+def _names(text, upper=False):
+    if text is None:
+        return None
+    names = (part.strip() for part in text.split(","))
+    return tuple(name.upper() if upper else name for name in names if name)
+
+
+def _data_root():
+    from platformdirs import user_cache_path
+
+    return Path(os.environ.get("TSO_DATA") or user_cache_path("tso_helpers")).expanduser()
+
+
+def _describe(recipe):
+    segments = " + ".join(map(str, recipe.integrations))
+    start, stop = recipe.columns
+    left_out = f"; without {', '.join(sorted(recipe.without))}" if recipe.without else ""
+    return (
+        f"{' and '.join(recipe.detectors)}, {segments} integrations of {recipe.groups} groups "
+        f"({recipe.group_time:.2f} s apart), columns {start} to {stop - 1}, seed {recipe.seed}{left_out}"
+    )
+
+
+def _megabytes(folder):
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+if __name__ == "__main__":
+    app()
