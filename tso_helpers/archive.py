@@ -137,7 +137,7 @@ def summary(products, folder=None):
     Returns
     -------
     astropy.table.Table
-        Sorted by file name; ``size`` in MB (10^6 bytes), masked where the archive does not tell.
+        Sorted by file name; ``size (MB)`` in 10^6 bytes, masked where the archive does not tell.
     """
     ordered = products[np.argsort(products["productFilename"])]
     table = Table()
@@ -145,7 +145,7 @@ def summary(products, folder=None):
     table["kind"] = [str(kind) for kind in ordered["productSubGroupDescription"]]
     size = np.ma.asarray(ordered["size"])
     unknown = np.ma.getmaskarray(size) | (np.ma.filled(size, -1) < 0)
-    table["size"] = MaskedColumn(np.ma.filled(size, 0) / 1e6, mask=unknown, unit="MB", format=".1f")
+    table["size (MB)"] = MaskedColumn(np.ma.filled(size, 0) / 1e6, mask=unknown, format=".2f")
     if folder is not None:
         table["on disk"] = ["yes" if product_path(row, folder).is_file() else "no" for row in ordered]
     return table
@@ -221,7 +221,7 @@ class MastArchive(_Archive):
         Returns
         -------
         astropy.table.Table
-            Columns ``file``, ``size`` (MB), ``status`` ("present", "downloaded" or "resumed") and ``path``.
+            Columns ``file``, ``size (MB)``, ``status`` ("present", "downloaded" or "resumed") and ``path``.
 
         Raises
         ------
@@ -334,7 +334,7 @@ def _url(product):
 def _report(status):
     table = Table()
     table["file"] = [path.name for path in status]
-    table["size"] = MaskedColumn([path.stat().st_size / 1e6 for path in status], unit="MB", format=".1f")
+    table["size (MB)"] = MaskedColumn([path.stat().st_size / 1e6 for path in status], format=".2f")
     table["status"] = list(status.values())
     table["path"] = [str(path) for path in status]
     return table
@@ -396,8 +396,9 @@ def _obsid(header):
 
 
 def _observations(headers):
+    """One row per observation, described by its science exposures; target acquisitions have other filters."""
     rows = {}
-    for _, header in headers:
+    for _, header in sorted(headers, key=lambda entry: "TA" in entry[1].get("EXP_TYPE", "")):
         row = rows.setdefault(_obsid(header), _observation(header))
         row["t_min"] = min(row["t_min"], header["EXPSTART"])
         row["t_max"] = max(row["t_max"], header["EXPEND"])

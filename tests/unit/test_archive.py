@@ -67,7 +67,10 @@ def local(tmp_path):
     for name in NAMES:
         folder = tmp_path / "simulated-0" / "mastDownload" / "JWST" / name
         folder.mkdir(parents=True)
-        hdus = fits.HDUList([fits.PrimaryHDU(header=fits.Header(HEADER)), fits.ImageHDU(np.zeros((2, 2)), name="SCI")])
+        own = {"FILTER": "F110W", "GRATING": "MIRROR", "EXP_TYPE": "NRS_WATA"} if "_02101_" in name else {}
+        hdus = fits.HDUList(
+            [fits.PrimaryHDU(header=fits.Header(HEADER | own)), fits.ImageHDU(np.zeros((2, 2)), name="SCI")]
+        )
         hdus.writeto(folder / f"{name}_uncal.fits")
     return LocalArchive(tmp_path / "simulated-0")
 
@@ -234,7 +237,7 @@ def test_summary_masks_unknown_sizes_and_says_what_is_here(local):
     table = archive.summary(products, local.folder)
     here = np.array(table["on disk"]) == "yes"
     assert here.sum() == 8
-    assert np.array_equal(np.ma.getmaskarray(table["size"]), ~here)
+    assert np.array_equal(np.ma.getmaskarray(table["size (MB)"]), ~here)
     assert list(table["file"]) == sorted(table["file"])
 
 
