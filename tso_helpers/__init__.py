@@ -19,6 +19,7 @@ except PackageNotFoundError:  # run from a source tree that was never installed
 _MODULES = (
     "archive",
     "detector1",
+    "doctor",
     "dq",
     "exercises",
     "jumps",
