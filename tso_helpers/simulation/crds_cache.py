@@ -67,7 +67,7 @@ class Reference:
         return f"jwst_nirspec_{self.kind}_simulated_{self.detector}_{self.subarrays[0]}.fits".lower()
 
 
-def write_cache(folder, references: Iterable[Reference]) -> Path:
+def write_cache(folder, references: Iterable[Reference], family: str = "") -> Path:
     """Write a CRDS cache with the given reference files; it appears complete or not at all.
 
     Parameters
@@ -76,6 +76,9 @@ def write_cache(folder, references: Iterable[Reference]) -> Path:
         The cache, the future ``CRDS_PATH``. A complete cache that stands there already is replaced.
     references : iterable of Reference
         At most one per type, detector and subarray. Consumed one by one, so a generator keeps memory low.
+    family : str
+        What the references describe, in words. Two caches of one family may differ in the detectors and columns that
+        they serve, but never contradict each other.
 
     Returns
     -------
@@ -89,7 +92,7 @@ def write_cache(folder, references: Iterable[Reference]) -> Path:
     try:
         served = _save_references(staging, references)
         _write_mappings(staging / _MAPPINGS, served)
-        _write_config(staging)
+        _write_config(staging, family)
         _replace_folder(staging, folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -114,10 +117,12 @@ def environment(folder) -> dict[str, str]:
 
 def fingerprint(folder) -> str | None:
     """Return what identifies the contents of a cache written by `write_cache`; None for any other folder."""
-    try:
-        return json.loads((Path(folder) / MARKER).read_text(encoding="utf-8"))["fingerprint"]
-    except (OSError, ValueError, KeyError):
-        return None
+    return _marker(folder).get("fingerprint")
+
+
+def family(folder) -> str | None:
+    """Return what the references in a cache describe, see `write_cache`; None for a folder that is no such cache."""
+    return _marker(folder).get("family")
 
 
 def verify(folder) -> list[str]:
@@ -125,18 +130,23 @@ def verify(folder) -> list[str]:
 
     Only sizes are compared: a file that was cut short or never copied is what happens in practice, and it is quick.
     """
-    folder = Path(folder)
-    try:
-        expected = json.loads((folder / MARKER).read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, KeyError):
+    folder, marker = Path(folder), _marker(folder)
+    if not marker:
         return [f"{folder} is not a complete simulated CRDS cache: {MARKER} is missing or unreadable"]
     problems = []
-    for name, size in expected.items():
+    for name, size in marker["files"].items():
         path = folder / name
         found = path.stat().st_size if path.is_file() else None
         if found != size:
             problems.append(f"{path} " + ("is missing" if found is None else f"has {found} bytes instead of {size}"))
     return problems
+
+
+def _marker(folder) -> dict:
+    try:
+        return json.loads((Path(folder) / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
 
 
 def checksum(text: str) -> str:
@@ -226,7 +236,7 @@ def _rmap(kind: str, name: str, files: dict[tuple[str, str], str]) -> str:
     return _mapping(header, f"Match({{\n{cases}}})")
 
 
-def _write_config(staging: Path) -> None:
+def _write_config(staging: Path, family: str) -> None:
     """Write what CRDS would otherwise ask its server for, and our own marker."""
     config = staging / _CONFIG
     config.mkdir(parents=True)
@@ -252,6 +262,7 @@ def _write_config(staging: Path) -> None:
     marker = {
         "note": "Reference files of a SIMULATED exposure, made for teaching. Never calibrate real data with them.",
         "context": CONTEXT,
+        "family": family,
         "fingerprint": _digest(contents),
         "files": {path.relative_to(staging).as_posix(): path.stat().st_size for path in contents},
     }

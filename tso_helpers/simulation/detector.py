@@ -21,7 +21,7 @@ ADC_MAX = 65535
 #: What the mask reference calls its flags; values are the pipeline's own bits (jwst.datamodels.dqflags.pixel).
 DQ = {
     "DO_NOT_USE": 1, "OTHER_BAD_PIXEL": 2**30, "HOT": 2**11, "DEAD": 2**10, "LOW_QE": 2**13, "RC": 2**14,
-    "UNRELIABLE_SLOPE": 2**24, "OPEN": 2**28, "ADJ_OPEN": 2**29, "REFERENCE_PIXEL": 2**31,
+    "UNRELIABLE_SLOPE": 2**24, "OPEN": 2**26, "ADJ_OPEN": 2**27, "REFERENCE_PIXEL": 2**31,
 }  # fmt: skip
 
 

@@ -62,6 +62,7 @@ def build(folder: Path, recipe: Recipe, workers: int | None = None, progress: bo
     if is_complete(folder, recipe):
         return
     _claim(folder, recipe)
+    _drop_damaged(folder)
     _check_space(folder, recipe)
     total = len(recipe.detectors) * recipe.total
     with tqdm(total=total, desc="simulating WASP-39b", unit="integration", disable=not progress) as bar:
@@ -85,6 +86,19 @@ def _claim(folder: Path, recipe: Recipe):
         )
     with level1b.atomic(note) as partial:
         partial.write_text(recipe.to_json())
+
+
+def _drop_damaged(folder: Path):
+    """Remove files that do not have the size they were built with, so that they are built again."""
+    try:
+        sizes = json.loads((folder / "complete.json").read_text())["files"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return  # never finished: then every file that has its final name is whole
+    for name, size in sizes.items():
+        path = folder / name
+        if path.is_file() and path.stat().st_size != size:
+            path.unlink()
+    (folder / "complete.json").unlink()
 
 
 def _check_space(folder: Path, recipe: Recipe):

@@ -94,7 +94,7 @@ def _common_header(recipe: Recipe, obs_id: str, name: str, start: Time) -> fits.
         "ZEROFRAM": False, "DATAPROB": False, "PATT_NUM": 1, "NUMDTHPT": 1,
     })  # fmt: skip
     header["SIMULATD"] = (True, "simulated, not observed")
-    header.add_history("Simulated exposure of the TSO lessons (tso_helpers.simulation), not telescope data.")
+    header.add_history("Simulated by tso_helpers.simulation: not telescope data.")
     header.add_history(f"Recipe {recipe.key}, seed {recipe.seed}.")
     return header
 

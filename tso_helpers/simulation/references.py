@@ -175,7 +175,8 @@ def write_references(
     pathlib.Path
         The folder, to be used as CRDS_PATH; see `crds_cache.environment`.
     """
-    return crds_cache.write_cache(folder, _references(detectors, seed, columns, acquisition, frozenset(without)))
+    family = f"simulated detectors of seed {seed}" + (f" without {', '.join(sorted(without))}" if without else "")
+    return crds_cache.write_cache(folder, _references(detectors, seed, columns, acquisition, set(without)), family)
 
 
 def _references(detectors, seed, columns, acquisition, without) -> Iterator[crds_cache.Reference]:
