@@ -277,7 +277,7 @@ for check in tso.doctor.checks(network=False):
 # The pipeline changes every few months, and so do the reference files; a result should always say which versions made it.
 # The lessons pin theirs, so that the numbers in the text stay true.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 from importlib.metadata import version
 
 print(", ".join(f"{name} {version(name)}" for name in ("jwst", "stcal", "numpy", "astropy")))

@@ -78,3 +78,14 @@ def _link(source, target):
         os.link(source, target)
         return target
     return shutil.copy2(source, target)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say at the very end that no browser was used, where nobody can overlook it."""
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    if any("BROWSER TEST SKIPPED" in text for text in skipped):
+        terminalreporter.section("the browser test was SKIPPED", sep="!", red=True, bold=True)
+        terminalreporter.line(
+            "No Chromium was found, so nobody has looked at a lesson in JupyterLab. Install one from your distribution "
+            "(apt-get install chromium), or set TSO_CHROMIUM to its path."
+        )

@@ -74,5 +74,5 @@ def test_draws_into_given_axes():
 
 
 def test_unknown_step_lists_the_steps():
-    with pytest.raises(ValueError, match="satuation.*saturation"):
+    with pytest.raises(ValueError, match=r"satuation.*saturation"):
         stage1_map(here="satuation")

@@ -9,6 +9,8 @@ import pytest
 
 import notebooks
 from tso_helpers import exercises
+from tso_helpers.plotting.stage1_map import STATIONS
+from tso_helpers.simulation.exposure import Recipe
 
 LESSONS = notebooks.sources()
 ROOT = notebooks.NOTEBOOKS.parent
@@ -16,7 +18,7 @@ ROOT = notebooks.NOTEBOOKS.parent
 # Cells whose output cannot repeat, by lesson: the beginning of the cell, and why. At most two per lesson.
 IGNORED = {
     "00_start_here": {
-        "tso.doctor.report": "versions, memory and free disk are those of the reader's machine",
+        "for check in tso.doctor": "memory, free disk and settings are those of the reader's machine",
     },
 }
 
@@ -74,6 +76,23 @@ def test_every_notebook_has_a_source():
 def test_every_exercise_is_asked_in_a_lesson():
     asked = {slug for path in LESSONS for slug in lint.CHECK.findall(path.read_text(encoding="utf-8"))}
     assert set(exercises.registry()) == asked
+
+
+def test_sizes_that_lesson_00_names_are_those_of_the_default_exposure():
+    recipe = Recipe()
+    text = " ".join((notebooks.NOTEBOOKS / "00_start_here.py").read_text(encoding="utf-8").replace("\n#", " ").split())
+    assert f"**{sum(recipe.integrations)} integrations instead of 465**" in text
+    assert f"**{recipe.groups} groups instead of 70**" in text
+    assert recipe.decimation == 5
+    assert "every fifth read" in text
+
+
+def test_number_of_steps_that_lesson_00_names():
+    text = (notebooks.NOTEBOOKS / "00_start_here.py").read_text(encoding="utf-8")
+    assert len(STATIONS) == 13
+    assert "thirteen boxes" in text
+    assert sum(station.kind != "passed" for station in STATIONS) == 10
+    assert "runs ten steps, one of them its own" in text
 
 
 # The tooling itself: that it notices what it is there to notice.

@@ -1,0 +1,154 @@
+"""A learner's first minutes: `tso lab`, a lesson in JupyterLab in a real browser, Run All, and figures on the page."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+import notebooks
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+SCREENSHOTS = notebooks.NOTEBOOKS.parent / "test-results"
+TOKEN = "lessons"
+MINUTE = 60_000  # milliseconds
+
+
+def _chromium():
+    """Path of an installed Chromium; none is ever downloaded."""
+    found = os.environ.get("TSO_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if found:
+        return found
+    missing = f"no Chromium found (looked for {', '.join(NAMES)}; TSO_CHROMIUM names another)"
+    if os.environ.get("TSO_REQUIRE_BROWSER") == "1":
+        pytest.fail(f"TSO_REQUIRE_BROWSER=1, but {missing}")
+    pytest.skip(f"BROWSER TEST SKIPPED: {missing}")
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait_for(address, server, log, seconds=120):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if server.poll() is not None:
+            break
+        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5):
+            return
+        time.sleep(0.5)
+    pytest.fail(f"JupyterLab did not answer:\n{log.read_text(encoding='utf-8')[-4000:]}")
+
+
+@pytest.fixture(scope="module")
+def lab(lesson_data, tmp_path_factory):
+    """Address of a JupyterLab that `tso lab` started, with a workspace in a folder with a space and an accent."""
+    _chromium()
+    folder = tmp_path_factory.mktemp("classe d'été")
+    port, log = _free_port(), folder / "lab.log"
+    command = [sys.executable, "-m", "tso_helpers.cli", "lab", "--no-browser",
+               "--workspace", str(folder / "my lessons"), "--port", str(port),
+               f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True",
+               "--ServerApp.port_retries=0"]  # fmt: skip
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    variables = os.environ | {"TSO_DATA": str(lesson_data), "TSO_OBSERVATION": "simulated",
+                              "JUPYTER_CONFIG_DIR": str(folder / "config"), "HOME": str(folder)}  # fmt: skip
+    with open(log, "w", encoding="utf-8") as out:
+        server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=variables)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            _wait_for(f"{address}/api?token={TOKEN}", server, log)
+            yield address
+        finally:
+            server.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(30)
+            server.kill()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=_chromium(), headless=True, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+STATE = """() => {
+    const panel = window.jupyterapp.shell.currentWidget;
+    const cells = [...panel.content.model.cells].filter(cell => cell.type === 'code');
+    return cells.map(cell => {
+        const json = cell.toJSON();
+        return {
+            source: cell.sharedModel.getSource(),
+            count: cell.executionCount,
+            errors: json.outputs.filter(output => output.output_type === 'error').map(output => output.evalue),
+            pictures: json.outputs.filter(output => output.data && output.data['image/png']).length,
+        };
+    });
+}"""
+
+
+def open_lesson(browser, lab, name):
+    """A page with the lesson open and its kernel idle."""
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.goto(f"{lab}/lab/tree/{name}.ipynb?token={TOKEN}", timeout=2 * MINUTE)
+    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.content?.model?.cells?.length > 3",
+                           timeout=2 * MINUTE)  # fmt: skip
+    page.wait_for_function("window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'",
+                           timeout=2 * MINUTE)  # fmt: skip
+    return page
+
+
+def run_all(page, minutes=4):
+    """Choose Run > Run All Cells in the menu and wait until the kernel has done them all; returns the cells' state."""
+    page.get_by_role("menuitem", name="Run", exact=True).first.click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).first.click()
+    until = time.monotonic() + 60 * minutes
+    while time.monotonic() < until:
+        cells = page.evaluate(STATE)
+        if all(cell["count"] for cell in cells) or any(cell["errors"] for cell in cells):
+            page.wait_for_timeout(2000)  # the last outputs are still being drawn
+            return page.evaluate(STATE)
+        page.wait_for_timeout(500)
+    pytest.fail(f"not finished: {[cell['source'][:60] for cell in cells if not cell['count']]}")
+
+
+def keep_screenshot(page, name):
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+def test_lesson_00_runs_in_the_browser(browser, lab):
+    page = open_lesson(browser, lab, "00_start_here")
+    before = page.evaluate(STATE)
+    assert not any(cell["count"] or cell["pictures"] for cell in before), "a learner's copy begins without outputs"
+    cells = run_all(page)
+    keep_screenshot(page, "lesson_00")
+    assert [cell["errors"] for cell in cells if cell["errors"]] == []
+    assert sum(cell["pictures"] for cell in cells) >= 3
+    figure = page.locator(".jp-OutputArea-output img").first
+    figure.scroll_into_view_if_needed()
+    assert figure.evaluate("picture => picture.complete && picture.naturalWidth > 300")
+    keep_screenshot(page, "lesson_00_figure")
+    page.close()
+
+
+def test_the_checkout_stays_clean(lab):
+    """Opening and running a lesson writes to the workspace only."""
+    assert not list(Path(notebooks.NOTEBOOKS).glob("*.log"))
+    assert not (notebooks.NOTEBOOKS / "mastDownload").exists()
