@@ -224,8 +224,8 @@ def breakdown(flags, hits, telegraph=None, least=50.0):
     Returns
     -------
     astropy.table.Table
-        Four rows, ``cause``, ``count``, ``percent``: "true hits"; "neighbours of hits" (up, down, left or right of one in
-        the same group, or with a little of its charge); "telegraph pixels"; "excess noise", which is all the rest.
+        Four rows, ``cause``, ``count``, ``percent``: "true hits"; "neighbours of hits" (up, down, left or right of one
+        in the same group, or with a little of its charge); "telegraph pixels"; "excess noise", which is all the rest.
 
     Raises
     ------

@@ -1,0 +1,42 @@
+"""Every figure of the lessons. Each function takes axes (or makes them) and returns them; `use_style` sets the look."""
+
+from .bias import compare_profiles, plot_agreement, plot_levels, plot_reference_pixels
+from .dq import plot_dq_map, plot_tally
+from .first_look import plot_raw_spectra, show_target_acquisition
+from .frames import column_profile, compare_frames, row_profiles, show_frame, show_mask
+from .jumps import plot_breakdown, plot_completeness, plot_jumps_per_integration
+from .light_curve import compare_light_curves, plot_light_curve, plot_pulls
+from .noise import plot_against_half_width, plot_mask_stages, plot_power_spectrum
+from .ramps import plot_linearity_ratio, plot_ramp
+from .stage1_map import stage1_map
+from .style import COLOURS, use_style
+
+__all__ = [
+    "COLOURS",
+    "column_profile",
+    "compare_frames",
+    "compare_light_curves",
+    "compare_profiles",
+    "plot_against_half_width",
+    "plot_agreement",
+    "plot_breakdown",
+    "plot_completeness",
+    "plot_dq_map",
+    "plot_jumps_per_integration",
+    "plot_levels",
+    "plot_light_curve",
+    "plot_linearity_ratio",
+    "plot_mask_stages",
+    "plot_power_spectrum",
+    "plot_pulls",
+    "plot_ramp",
+    "plot_raw_spectra",
+    "plot_reference_pixels",
+    "plot_tally",
+    "row_profiles",
+    "show_frame",
+    "show_mask",
+    "show_target_acquisition",
+    "stage1_map",
+    "use_style",
+]

@@ -1,0 +1,144 @@
+"""1/f noise: its power spectrum, the mask's four stages, and what the correction leaves."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import one_over_f
+from .frames import show_frame, show_mask
+from .style import COLOURS, new_axes, new_column, next_look
+
+__all__ = ["plot_against_half_width", "plot_mask_stages", "plot_power_spectrum"]
+
+LINE_FREQUENCY = 1 / (44 * one_over_f.SAMPLE_TIME)  # Hz: columns of 32 pixels and 12 samples of overhead
+
+
+def plot_power_spectrum(frequency, power, slope=None, ax=None, label=None, title=None, per_decade=12):
+    """Power along the read-out clock, averaged in logarithmic bins, and the fitted slope.
+
+    Parameters
+    ----------
+    frequency, power : arrays, shape (n,)
+        Hz, DN^2/Hz; from `one_over_f.power_spectrum`.
+    slope : one_over_f.SpectralSlope, optional
+        A fit, drawn over the range that was fitted.
+    ax : matplotlib.axes.Axes, optional
+        Several spectra may be drawn on one, before and after; each has a colour and a marker of its own.
+    label, title : str
+    per_decade : int
+        Bins for each factor of ten.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If no bin has positive power.
+    """
+    f, p, sigma, _ = one_over_f.log_bins(frequency, power, per_decade)
+    good = p > 0
+    if not good.any():
+        raise ValueError("this spectrum has no bin of positive power: there is nothing to draw")
+    fresh = ax is None or not ax.lines
+    ax = new_axes(ax, height=3.8)
+    look = next_look(ax)
+    low = np.minimum(np.nan_to_num(sigma), 0.9 * np.abs(p))  # a bar must not reach zero on a logarithmic axis
+    ax.errorbar(
+        f[good], p[good], [low[good], np.nan_to_num(sigma)[good]],
+        color=look["color"], fmt=look["marker"], markersize=4, linewidth=1, label=label,
+    )  # fmt: skip
+    if slope is not None:
+        x = np.geomspace(*slope.limits, 200)
+        text = rf"$\beta$ = {slope.beta:.2f} ± {slope.sigma:.2f} ({slope.limits[0]:.0f}–{slope.limits[1]:,.0f} Hz)"
+        ax.plot(x, slope(x), look["linestyle"], color="black", linewidth=1.5, label=text, zorder=4)
+    if fresh:
+        ax.axvline(LINE_FREQUENCY, color="0.6", linestyle=":", linewidth=1, zorder=0)
+        ax.annotate("one column", (LINE_FREQUENCY, 1), xycoords=("data", "axes fraction"), xytext=(3, -3),
+                    textcoords="offset points", va="top", fontsize=8, color="0.35")  # fmt: skip
+    ax.set(xscale="log", yscale="log", xlabel="frequency along the read-out (Hz)", ylabel="power (DN$^2$/Hz)")
+    ax.set_title(title or "")
+    if label or slope is not None:
+        ax.legend()
+    return ax
+
+
+def plot_mask_stages(image, smoothed, columns, centroids, rows, mask, axes=None, title=None, label="signal (DN)"):
+    """How the mask comes about: median image, filtered image, centroids with the trace, mask.
+
+    Parameters
+    ----------
+    image, smoothed : arrays, shape (row, column)
+        DN; from `trace.last_minus_first` and `trace.smooth`.
+    columns, centroids : arrays, shape (n,)
+        Measured columns and the row of the light in each (`trace.centroids`).
+    rows : array, shape (column,)
+        Trace in every column of the frame, NaN where there is none (`trace.trace_rows`).
+    mask : array of bool, shape (row, column)
+        True for background (`trace.background_mask`).
+    axes : sequence of four matplotlib.axes.Axes, optional
+    title : str
+        Put before the title of the first panel.
+    label : str
+
+    Returns
+    -------
+    array of matplotlib.axes.Axes, shape (4,)
+    """
+    axes = new_column(axes, 4, height=7.0)
+    both = np.concatenate((image[np.isfinite(image)], smoothed[np.isfinite(smoothed)]))
+    stretch = dict(zip(("vmin", "vmax"), np.percentile(both, (2, 98)), strict=True))
+    before = f"{title}: " if title else ""
+    show_frame(image, axes[0], label=label, title=f"{before}1. median of last minus first group", **stretch)
+    show_frame(smoothed, axes[1], label=label, title="2. median filter", **stretch)
+    axes[2].plot(columns, centroids, ".", color=COLOURS["sky"], markersize=3, label="centroids", rasterized=True)
+    axes[2].plot(np.arange(len(rows)), rows, "--", color=COLOURS["vermilion"], linewidth=1.8, label="trace")
+    axes[2].set(xlabel="column", ylabel="row", ylim=(-0.5, image.shape[0] - 0.5))
+    axes[2].set_title("3. centroids and the polynomial through them")
+    axes[2].legend(loc="lower left", bbox_to_anchor=(1.0, 0.0), borderaxespad=0.3, markerscale=3)
+    show_mask(mask, axes[3], title="4. mask")
+    for ax in axes[:3]:
+        ax.set_xlabel("")
+    return axes
+
+
+def plot_against_half_width(half_widths, noise, ax=None, label=None, before=None, title=None, unit="DN"):
+    """Noise that the correction leaves, against the half-width of the mask.
+
+    Parameters
+    ----------
+    half_widths : array, shape (n,)
+        Rows.
+    noise : array, shape (n,)
+        Standard deviation of what remains, in `unit`.
+    ax : matplotlib.axes.Axes, optional
+        Several curves may be drawn on one.
+    label : str
+    before : float, optional
+        Noise without any correction, drawn as a line.
+    title, unit : str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there is not one noise per half-width.
+    """
+    half_widths, noise = np.asarray(half_widths), np.asarray(noise)
+    if half_widths.shape != noise.shape or noise.ndim != 1:
+        raise ValueError(f"one noise per half-width is needed, not {noise.shape} for {half_widths.shape}")
+    ax = new_axes(ax, height=3.6)
+    look = next_look(ax)
+    ax.plot(half_widths, noise, marker=look["marker"], linestyle=look["linestyle"], color=look["color"], label=label)
+    if before is not None:
+        name = f"{label}: no correction" if label else "no correction"
+        ax.axhline(before, color=look["color"], linestyle=":", linewidth=1, label=name)
+    ax.set(xlabel="half-width of the mask (rows)", ylabel=f"noise that is left ({unit})")
+    ax.set_title(title or "")
+    if label or before is not None:
+        ax.legend()
+    return ax

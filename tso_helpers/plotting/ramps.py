@@ -1,0 +1,130 @@
+"""Ramps: one pixel's samples with its flags and limit, and how straight all ramps are."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.colors import LogNorm
+
+from .. import ramps
+from .style import COLOURS, MARKERS, need, new_axes, next_look
+
+__all__ = ["plot_linearity_ratio", "plot_ramp"]
+
+
+def plot_ramp(
+    times, samples, flags=None, limit=None, line=None, truth=None, ax=None, label="samples", unit="DN", title=None
+):
+    """Draw the samples of a pixel up the ramp.
+
+    Parameters
+    ----------
+    times : array, shape (group,)
+        s, from `ramps.group_times`.
+    samples : array, shape (group,)
+        DN, from `ramps.pixel_ramp`.
+    flags : list of list of str, optional
+        Names of the flags of each group, from `dq.at`. They are marked along the bottom; the second axis, on the
+        right, names them.
+    limit : float, optional
+        Saturation limit of the pixel, in the unit of the samples.
+    line : array, shape (group,), optional
+        A fitted line, from `ramps.slope_line`.
+    truth : array, shape (group,), optional
+        What a noiseless ramp would be.
+    ax : matplotlib.axes.Axes, optional
+        Several ramps may be drawn on one; each gets a colour and a marker of its own.
+    label : str
+        Name of the ramp in the legend.
+    unit, title : str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Those of the samples; the axes of the flags, if any, are ``ax.flags``.
+
+    Raises
+    ------
+    ValueError
+        If there is not one time, or not one list of flags, per sample, or nothing finite to draw.
+    """
+    times, samples = np.asarray(times, dtype=float), need(samples, 1, "a ramp")
+    if times.shape != samples.shape or (flags is not None and len(flags) != samples.size):
+        raise ValueError("a ramp needs one time, and one list of flags, for each sample")
+    ax = new_axes(ax, height=3.6)
+    look = next_look(ax)
+    ax.plot(times, samples, look["marker"], color=look["color"], label=label, zorder=3)
+    if line is not None:
+        ax.plot(times, line, look["linestyle"], color=look["color"], label=f"{label}: fit", zorder=2)
+    if truth is not None:
+        ax.plot(times, truth, ":", color="black", label="truth", zorder=2)
+    if limit is not None:
+        ax.axhline(limit, color=COLOURS["vermilion"], linestyle="--", label=f"limit ({limit:,.0f} {unit})")
+    ax.set(xlabel="time since reset (s)", ylabel=f"signal ({unit})")
+    ax.set_title(title or "")
+    if flags is not None:
+        ax.flags = _flag_axis(ax, times, flags)
+    ax.legend(loc="upper left")
+    return ax
+
+
+def _flag_axis(ax, times, flags):
+    """A second axis with one level for each flag that occurs, in the lowest part of the frame."""
+    names = sorted({name for group in flags for name in group})
+    twin = ax.twinx()
+    for level, name in enumerate(names):
+        here = times[[name in group for group in flags]]
+        twin.plot(here, np.full(here.size, level), MARKERS[-1 - level % len(MARKERS)], color="0.35", markersize=4)
+    twin.set(yticks=range(len(names)), yticklabels=names, ylim=(-0.8, max(len(names), 1) * 4.5), ylabel="flags")
+    twin.yaxis.set_label_coords(1.02, 0.75)
+    twin.spines["right"].set_visible(True)
+    if not names:
+        twin.set_ylabel("no flags")
+    low, high = ax.get_ylim()
+    ax.set_ylim(low - 0.25 * (high - low), high + 0.05 * (high - low))  # the flags' own part
+    return twin
+
+
+def plot_linearity_ratio(fluence, ratio, ax=None, edges=None, limits=(0.85, 1.15), title=None):
+    """Density of the last over first difference against fluence, with its median.
+
+    Parameters
+    ----------
+    fluence, ratio : arrays of one shape
+        DN, and no unit; from `ramps.linearity_ratio`. NaN is left out.
+    ax : matplotlib.axes.Axes, optional
+    edges : array, optional
+        Bins in fluence, DN; 20 from zero to the largest fluence without it.
+    limits : (float, float)
+        Range of ratios shown.
+    title : str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or no pair is finite.
+    """
+    fluence, ratio = np.ravel(fluence), np.ravel(ratio)
+    if fluence.shape != ratio.shape:
+        raise ValueError(f"one ratio per fluence is needed; these are {ratio.size} and {fluence.size}")
+    good = np.isfinite(fluence) & np.isfinite(ratio)
+    need(np.where(good, ratio, np.nan), 1, "the ratio")
+    fluence, ratio = fluence[good], ratio[good]
+    edges = np.linspace(0, fluence.max(), 21) if edges is None else np.asarray(edges, dtype=float)
+    ax = new_axes(ax, height=3.8)
+    fine = np.linspace(edges[0], edges[-1], 100), np.linspace(*limits, 81)
+    counts, _, _ = np.histogram2d(fluence, ratio, bins=fine)
+    shown = ax.pcolormesh(*fine, np.ma.masked_equal(counts.T, 0), norm=LogNorm(1, max(counts.max(), 2)), cmap="cividis")
+    ax.figure.colorbar(shown, ax=ax, label="pixels", pad=0.01)
+    centre, median, sigma, _ = ramps.binned_median(fluence, ratio, edges)
+    some = np.isfinite(median)
+    style = {"fmt": "o", "markersize": 5, "markeredgecolor": "white", "linewidth": 1.2, "zorder": 4}
+    ax.errorbar(centre[some], median[some], sigma[some], color=COLOURS["vermilion"], label="median", **style)
+    ax.axhline(1, color="black", linestyle="--", linewidth=1, label="straight ramp")
+    ax.set(xlabel="last minus first group (DN)", ylabel="last / first difference", ylim=limits, xlim=edges[[0, -1]])
+    ax.set_title(title or "")
+    ax.legend(loc="lower left", ncols=2)
+    return ax
