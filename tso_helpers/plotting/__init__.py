@@ -3,7 +3,7 @@
 from .bias import compare_profiles, plot_agreement, plot_levels, plot_reference_pixels
 from .dq import plot_dq_map, plot_tally
 from .first_look import plot_raw_spectra, show_target_acquisition
-from .frames import column_profile, compare_frames, row_profiles, show_frame, show_mask
+from .frames import column_profile, compare_columns, compare_frames, row_profiles, show_frame, show_mask
 from .jumps import plot_breakdown, plot_completeness, plot_jumps_per_integration
 from .light_curve import compare_light_curves, plot_light_curve, plot_pulls
 from .noise import plot_against_half_width, plot_mask_stages, plot_power_spectrum
@@ -14,6 +14,7 @@ from .style import COLOURS, use_style
 __all__ = [
     "COLOURS",
     "column_profile",
+    "compare_columns",
     "compare_frames",
     "compare_light_curves",
     "compare_profiles",

@@ -43,19 +43,21 @@ def plot_dq_map(flags, names=None, ax=None, title=None, most=6, first_column=0):
         order = np.argsort(-table["count"], kind="stable")
         names, missing = [str(name) for name in table["flag"][order][:most]], max(len(table) - most, 0)
     ax = new_axes(ax, height=2.8)
-    for name in names:
+    for number, name in enumerate(names):
         row, column = np.nonzero(dq.mask(flags, name))
         look = next_look(ax)
+        # the first, often DO_NOT_USE, goes with other flags: a ring, in which those can be seen
+        size = {"markersize": 6, "markerfacecolor": "none"} if number == 0 and len(names) > 1 else {"markersize": 3}
         ax.plot(
-            column + first_column, row, look["marker"], color=look["color"], markersize=3, markeredgewidth=0,
-            label=f"{name} ({row.size:,})", rasterized=True,
+            column + first_column, row, look["marker"], color=look["color"], markeredgewidth=0.7,
+            label=f"{name} ({row.size:,})", rasterized=True, **size,
         )  # fmt: skip
     rows, columns = flags.shape
     ax.set(xlabel="column", ylabel="row", xlim=(first_column - 8, first_column + columns + 7), ylim=(-1.5, rows + 0.5))
     ax.set_title(title or "")
     more = f"and {missing} more kinds of flags" if missing else None
     if names:
-        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), markerscale=2, title=more and f"({more})")
+        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), markerscale=1.5, title=more and f"({more})")
     else:
         ax.text(0.5, 0.5, "no pixel is flagged", transform=ax.transAxes, ha="center", va="center")
     return ax

@@ -6,9 +6,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Patch
 
-from .style import COLOURS, need, new_axes, new_column
+from .style import COLOURS, need, new_axes, new_column, next_look
 
-__all__ = ["column_profile", "compare_frames", "row_profiles", "show_frame", "show_mask"]
+__all__ = ["column_profile", "compare_columns", "compare_frames", "row_profiles", "show_frame", "show_mask"]
 
 
 def show_frame(image, ax=None, vmin=None, vmax=None, label="signal (DN)", title=None, cmap="viridis", first_column=0):
@@ -123,7 +123,7 @@ def show_mask(mask, ax=None, names=("background", "masked"), title=None, first_c
         Patch(facecolor=cmap(1), edgecolor="black", label=f"{names[0]} ({share:.0f} %)"),
         Patch(facecolor=cmap(0), edgecolor="black", label=f"{names[1]} ({100 - share:.0f} %)"),
     ]
-    ax.legend(handles=patches, loc="lower left", bbox_to_anchor=(1.0, 0.0), borderaxespad=0.3)
+    ax.legend(handles=patches, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0, ncols=2)
     ax.set(xlabel="column", ylabel="row")
     ax.set_title(title or "")
     return ax
@@ -163,6 +163,46 @@ def column_profile(frame, column, ax=None, label="signal (DN)", title=None):
     ax.set(xlabel="row", ylabel=label)
     ax.set_title(f"column {column}" if title is None else title)
     ax.legend()
+    return ax
+
+
+def compare_columns(frames, column, ax=None, label="signal (DN)", title=None):
+    """Values along one column of several frames, before and after or group by group.
+
+    Parameters
+    ----------
+    frames : dict of str to array, shape (row, column)
+        Name of each frame, for the legend.
+    column : int
+        Zero-based.
+    ax : matplotlib.axes.Axes, optional
+    label : str
+        Quantity and unit.
+    title : str, optional
+        "column N" without it.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there is no frame.
+    IndexError
+        If a frame has no such column.
+    """
+    if not frames:
+        raise ValueError("no frame is given: there is nothing to compare")
+    ax = new_axes(ax, height=3.0)
+    for name, frame in frames.items():
+        frame = need(frame, 2, "a frame")
+        if not -frame.shape[1] <= column < frame.shape[1]:
+            raise IndexError(f"column {column} is not in a frame of {frame.shape[1]} columns, counted from 0")
+        ax.plot(np.arange(frame.shape[0]), frame[:, column], label=name, linewidth=1, **next_look(ax))
+    ax.set(xlabel="row", ylabel=label)
+    ax.set_title(f"column {column}" if title is None else title)
+    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0, ncols=len(frames))
     return ax
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from .style import COLOURS, new_axes, next_look
 
@@ -38,6 +39,7 @@ def plot_jumps_per_integration(counts, opportunities=None, ax=None, label=None, 
     ax.plot(first + np.arange(counts.size), counts, look["marker"], color=look["color"], label=label)
     ax.axhline(np.median(counts), color=look["color"], linestyle=look["linestyle"], linewidth=1)
     ax.set(xlabel="integration", ylabel="flagged samples")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylim(0, max(ax.get_ylim()[1], 1.15 * counts.max(), 1))
     if opportunities and not hasattr(ax, "percent"):
         ax.percent = ax.secondary_yaxis(

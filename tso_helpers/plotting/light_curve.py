@@ -139,7 +139,8 @@ def plot_pulls(pulls, ax=None, label=None, limit=5.0, title=None):
         gauss = np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
         ax.plot(x, gauss, ":", color=COLOURS["black"], linewidth=1.5, label="Gaussian, $\\sigma$ = 1")
     ax.set(xlabel="(fitted − true) / error", ylabel="density", xlim=(-limit, limit), yscale="log")
-    ax.set_ylim(1e-5, 2)
+    ax.set(ylim=(1e-5, 100), yticks=10.0 ** np.arange(-5, 1))  # room for the legend above the curves
+    ax.minorticks_off()
     ax.set_title(title or "")
     ax.legend(loc="upper left")
     return ax

@@ -16,6 +16,8 @@ LINE_FREQUENCY = 1 / (44 * one_over_f.SAMPLE_TIME)  # Hz: columns of 32 pixels a
 def plot_power_spectrum(frequency, power, slope=None, ax=None, label=None, title=None, per_decade=12):
     """Power along the read-out clock, averaged in logarithmic bins, and the fitted slope.
 
+    Bins in which the power is not above twice its standard error are drawn as upper limits, open triangles.
+
     Parameters
     ----------
     frequency, power : arrays, shape (n,)
@@ -35,20 +37,21 @@ def plot_power_spectrum(frequency, power, slope=None, ax=None, label=None, title
     Raises
     ------
     ValueError
-        If no bin has positive power.
+        If no bin has significant power.
     """
     f, p, sigma, _ = one_over_f.log_bins(frequency, power, per_decade)
-    good = p > 0
+    sigma = np.nan_to_num(sigma)
+    good = p > 2 * sigma
     if not good.any():
-        raise ValueError("this spectrum has no bin of positive power: there is nothing to draw")
+        raise ValueError("this spectrum has no bin of significant power: there is nothing to draw")
     fresh = ax is None or not ax.lines
     ax = new_axes(ax, height=3.8)
     look = next_look(ax)
-    low = np.minimum(np.nan_to_num(sigma), 0.9 * np.abs(p))  # a bar must not reach zero on a logarithmic axis
-    ax.errorbar(
-        f[good], p[good], [low[good], np.nan_to_num(sigma)[good]],
-        color=look["color"], fmt=look["marker"], markersize=4, linewidth=1, label=label,
-    )  # fmt: skip
+    style = {"color": look["color"], "markersize": 4, "linewidth": 1}
+    ax.errorbar(f[good], p[good], sigma[good], fmt=look["marker"], label=label, **style)
+    if not good.all():
+        limit, name = np.maximum(p, 0)[~good] + 2 * sigma[~good], f"{label or 'power'}: at most (2$\\sigma$)"
+        ax.plot(f[~good], limit, "v", fillstyle="none", label=name, **style)
     if slope is not None:
         x = np.geomspace(*slope.limits, 200)
         text = rf"$\beta$ = {slope.beta:.2f} ± {slope.sigma:.2f} ({slope.limits[0]:.0f}–{slope.limits[1]:,.0f} Hz)"
@@ -96,7 +99,7 @@ def plot_mask_stages(image, smoothed, columns, centroids, rows, mask, axes=None,
     axes[2].plot(np.arange(len(rows)), rows, "--", color=COLOURS["vermilion"], linewidth=1.8, label="trace")
     axes[2].set(xlabel="column", ylabel="row", ylim=(-0.5, image.shape[0] - 0.5))
     axes[2].set_title("3. centroids and the polynomial through them")
-    axes[2].legend(loc="lower left", bbox_to_anchor=(1.0, 0.0), borderaxespad=0.3, markerscale=3)
+    axes[2].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0, ncols=2, markerscale=3)
     show_mask(mask, axes[3], title="4. mask")
     for ax in axes[:3]:
         ax.set_xlabel("")

@@ -62,26 +62,31 @@ def plot_ramp(
     ax.set(xlabel="time since reset (s)", ylabel=f"signal ({unit})")
     ax.set_title(title or "")
     if flags is not None:
-        ax.flags = _flag_axis(ax, times, flags)
-    ax.legend(loc="upper left")
+        ax.flagged = [*getattr(ax, "flagged", []), (times, flags)]
+    if hasattr(ax, "flagged"):
+        _draw_flags(ax)
+    ax.legend(loc="upper left" if limit is None else "center left")
     return ax
 
 
-def _flag_axis(ax, times, flags):
-    """A second axis with one level for each flag that occurs, in the lowest part of the frame."""
-    names = sorted({name for group in flags for name in group})
-    twin = ax.twinx()
+def _draw_flags(ax):
+    """A second axis with one level for each flag that occurs, in a part of its own below the samples."""
+    if not hasattr(ax, "flags"):
+        ax.flags = ax.twinx()
+    twin, names = ax.flags, sorted({name for _, flags in ax.flagged for group in flags for name in group})
+    twin.clear()
     for level, name in enumerate(names):
-        here = times[[name in group for group in flags]]
+        here = np.concatenate([times[[name in group for group in flags]] for times, flags in ax.flagged])
         twin.plot(here, np.full(here.size, level), MARKERS[-1 - level % len(MARKERS)], color="0.35", markersize=4)
-    twin.set(yticks=range(len(names)), yticklabels=names, ylim=(-0.8, max(len(names), 1) * 4.5), ylabel="flags")
-    twin.yaxis.set_label_coords(1.02, 0.75)
+    top = max(len(names), 1) * 4.5
+    twin.set(yticks=range(len(names)), yticklabels=names, ylim=(-0.8, top))
+    twin.text(1.01, (len(names) + 0.5) / (top + 0.8), "flags" if names else "no flags", transform=twin.transAxes)
     twin.spines["right"].set_visible(True)
-    if not names:
-        twin.set_ylabel("no flags")
-    low, high = ax.get_ylim()
-    ax.set_ylim(low - 0.25 * (high - low), high + 0.05 * (high - low))  # the flags' own part
-    return twin
+    values = np.concatenate([np.ravel(line.get_ydata()) for line in ax.lines])
+    low, high = np.nanmin(values), np.nanmax(values)
+    span = (high - low) or 1.0
+    ax.set_ylim(low - 0.4 * span, high + 0.08 * span)
+    ax.set_yticks([tick for tick in ax.get_yticks() if low - 0.1 * span <= tick <= high + 0.08 * span])
 
 
 def plot_linearity_ratio(fluence, ratio, ax=None, edges=None, limits=(0.85, 1.15), title=None):
@@ -126,5 +131,5 @@ def plot_linearity_ratio(fluence, ratio, ax=None, edges=None, limits=(0.85, 1.15
     ax.axhline(1, color="black", linestyle="--", linewidth=1, label="straight ramp")
     ax.set(xlabel="last minus first group (DN)", ylabel="last / first difference", ylim=limits, xlim=edges[[0, -1]])
     ax.set_title(title or "")
-    ax.legend(loc="lower left", ncols=2)
+    ax.legend(loc="lower left", ncols=2, frameon=True, framealpha=0.9)
     return ax
