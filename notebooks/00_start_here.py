@@ -109,19 +109,19 @@ pixels = {
     "beside it": (28, bright.column, "s--"),
     "reference pixel": (28, ramp.data.shape[-1] - 2, "^:"),
 }
-times = obs.group_time * np.arange(1, ramp.data.shape[1] + 1)
+times = obs.group_time * np.arange(ramp.data.shape[1])
 fig, ax = plt.subplots()
 for name, (row, column, style) in pixels.items():
     ax.plot(times, ramp.data[0, :, row, column], style, label=f"{name}: row {row}, column {column}")
-ax.set(xlabel="time since the reset [s]", ylabel="raw signal [DN]", title="Up the ramp: three pixels of one integration")
+ax.set(xlabel="time since the first group [s]", ylabel="raw signal [DN]", title="Up the ramp: three pixels of one integration")
 ax.legend()
 plt.show()
 
 # %% [markdown]
 # *What to notice:* the pixel on the spectrum (circles) climbs by tens of thousands of counts; the pixel beside it
-# (squares) and the reference pixel (triangles) stay flat. But none of the three starts at zero, and no two start at the
-# same value: the detector adds a **bias** of thousands of counts that differs from pixel to pixel. Counts are in **DN**
-# (data numbers).
+# (squares) and the reference pixel (triangles) stay flat. But no ramp starts near zero, and the two flat ones, which see
+# hardly any light or none, lie at different heights: the detector adds a **bias** of thousands of counts that differs from
+# pixel to pixel. Counts are in **DN** (data numbers).
 #
 # If you predicted lines that start at zero: that is what Stage 1 makes of them. If you predicted straight lines, you are
 # nearly right, and lesson 05 is about the "nearly".
@@ -174,8 +174,12 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# *What to notice:* the points scatter over several per cent, more than the dip of the black line (the true transit, which
-# we know because the exposure is simulated). A transit may be guessed, but nothing can be measured.
+# *What to notice:* something happens in the middle, but the points scatter around the black line (the true transit, which we
+# know because the exposure is simulated) by a large part of its depth, and some are further off than the transit is deep.
+# This is the white light, all wavelengths together. The atmosphere of the planet shows in differences *between*
+# wavelengths that are more than ten times smaller than the dip: nothing of that can be measured here.
+#
+# If you did not expect to see anything: the star is bright. If you expected a clean curve: so did many.
 #
 # Scatter in a light curve is usually given in **ppm**, parts per million.
 
@@ -240,13 +244,11 @@ plt.show()
 # For instance, the ramp after every offset has been taken out:
 
 # %%
-calibrated = obs.after("refpix", detector="NRS1", segment=1)
 row, column, _ = pixels["beside it"]
-raw_level = 5000  # DN, roughly where the raw ramp of this pixel lay
-level = float(np.median(calibrated.data[0, :, row, column]))
-print(f"the pixel beside the spectrum now lies at {level:.2g} DN")
+with RampModel(obs.uncal("NRS1", segment=1)) as raw_ramp, obs.after("refpix", detector="NRS1", segment=1) as calibrated:
+    raw_level, level = (float(np.median(ramp.data[0, :, row, column])) for ramp in (raw_ramp, calibrated))
+print(f"the pixel beside the spectrum: {raw_level:.3g} DN in the raw ramp, {level:.2g} DN now")
 assert abs(level) < raw_level / 5
-del calibrated
 
 # %% [markdown]
 # ## Simulated or real
@@ -271,7 +273,7 @@ del calibrated
 
 # %% tags=["nbval-ignore-output"]
 for check in tso.doctor.checks(network=False):
-    print(f"{check.state:8} {check.name:16} {check.advice}")
+    print(f"{check.state:8} {check.name}")
 
 # %% [markdown]
 # The pipeline changes every few months, and so do the reference files; a result should always say which versions made it.

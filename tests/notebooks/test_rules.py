@@ -5,12 +5,14 @@ from pathlib import Path
 
 import lint
 import nbformat
+import numpy as np
 import pytest
 
 import notebooks
 from tso_helpers import exercises
 from tso_helpers.plotting.stage1_map import STATIONS
 from tso_helpers.simulation.exposure import Recipe
+from tso_helpers.simulation.truth import Truth
 
 LESSONS = notebooks.sources()
 ROOT = notebooks.NOTEBOOKS.parent
@@ -85,6 +87,12 @@ def test_sizes_that_lesson_00_names_are_those_of_the_default_exposure():
     assert f"**{recipe.groups} groups instead of 70**" in text
     assert recipe.decimation == 5
     assert "every fifth read" in text
+
+
+def test_features_of_the_spectrum_are_as_small_as_lesson_00_says():
+    depth = Truth.depth(np.linspace(2.8, 5.1, 200))
+    assert np.ptp(depth) < depth.mean() / 10
+    assert "more than ten times smaller than the dip" in (notebooks.NOTEBOOKS / "00_start_here.py").read_text("utf-8")
 
 
 def test_number_of_steps_that_lesson_00_names():
