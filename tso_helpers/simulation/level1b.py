@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
+import asdf
 import numpy as np
 from astropy import units as u
 from astropy.io import fits
@@ -161,9 +163,19 @@ def write(final: Path, header: fits.Header, shape: tuple[int, ...], blocks: Iter
             if count != shape[0]:
                 raise RuntimeError(f"{final.name}: {count} of {shape[0]} integrations")
             file.write(b"\0" * (-file.tell() % 2880))
-        if times is not None:
-            with fits.open(partial, mode="append") as file:
+        with fits.open(partial, mode="append") as file:
+            if times is not None:
                 file.append(fits.BinTableHDU(times, name="INT_TIMES"))
+            file.append(_asdf_extension())
+
+
+def _asdf_extension() -> fits.BinTableHDU:
+    """The ASDF extension that a pipeline run from a path expects. It adds nothing to what the headers say."""
+    buffer = io.BytesIO()
+    asdf.AsdfFile({"meta": {"model_type": "Level1bModel"}}).write_to(buffer)
+    data = np.frombuffer(buffer.getvalue(), np.uint8)[None]
+    column = fits.Column("ASDF_METADATA", f"{data.size}B", array=data)
+    return fits.BinTableHDU.from_columns([column], name="ASDF")
 
 
 def _science_extension(shape: tuple[int, ...]) -> fits.Header:
