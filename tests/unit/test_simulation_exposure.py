@@ -116,7 +116,7 @@ def test_headers_and_times(built):
     with fits.open(path) as file:
         assert file[0].header["SIMULATD"] is True
         assert "not telescope data" in str(file[0].header["HISTORY"])
-        assert [hdu.name for hdu in file] == ["PRIMARY", "SCI", "INT_TIMES"]
+        assert [hdu.name for hdu in file] == ["PRIMARY", "SCI", "INT_TIMES", "ASDF"]
         file.verify("exception")
 
 
