@@ -157,17 +157,18 @@ def _check(data, mask):
 def _medians(stack, mask):
     """Median (frame, column) of the pixels (frame, row, column) that `mask` (row, column) names; NaN without any.
 
-    Columns with as many pixels as each other are sorted together, in pieces of an eighth of the columns, so that
-    the copies stay small; NaN sorts to the end, where it is counted.
+    Columns with as many pixels as each other are sorted together, in pieces of an eighth of the columns or less, so
+    that the copies stay small; NaN sorts to the end, where it is counted.
     """
     frames, rows, columns = stack.shape
+    pieces = max(8, 32 // max(frames, 1))
     kind = np.promote_types(stack.dtype, np.float32)
     result = np.full((frames, columns), np.nan, dtype=kind)
     counts = mask.sum(axis=0)
     flat = stack.reshape(frames, rows * columns) if stack.flags.c_contiguous else None
     for n in np.unique(counts[counts > 0]):
         alike = np.flatnonzero(counts == n)
-        for chosen in np.array_split(alike, -(-8 * alike.size // columns)):
+        for chosen in np.array_split(alike, -(-pieces * alike.size // columns)):
             which = np.nonzero(mask[:, chosen].T)[1].reshape(-1, n)  # rows (column, pixel)
             if flat is None:
                 samples = stack[:, which, chosen[:, np.newaxis]].astype(kind, copy=False)
