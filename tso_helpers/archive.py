@@ -5,8 +5,8 @@
 For the real observation it *is* astroquery that answers; for the simulated exposure, or a folder of files, the
 same calls are answered from the files on disk, so that the same cells run without a network.
 
-Only the transfer itself is ours: astroquery starts a broken 1.4 GB download again from its first byte, and writes it
-under the file's final name, where half a file looks like a whole one.
+Only the transfer itself is ours: astroquery (0.4.11) starts a broken 1.4 GB download again from its first byte, and
+writes it under the file's final name, where half a file looks like a whole one.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _SIBLINGS = (
 
 
 def mast_folder(root=None):
-    """Folder under which ``mastDownload/`` of the real observation lies.
+    """Folder that holds, or will hold, ``mastDownload/`` of the real observation.
 
     Parameters
     ----------
@@ -73,10 +73,11 @@ def mast_folder(root=None):
     Returns
     -------
     pathlib.Path
+        ``<root>/mast``; or the root or the current folder, if files of the observation lie there already.
     """
-    from platformdirs import user_cache_path
+    from .observation import _mast_folder
 
-    return Path(root or os.environ.get("TSO_DATA") or user_cache_path("tso_helpers")).expanduser() / "mast"
+    return _mast_folder(root)
 
 
 def connect(which=None, *, root=None, progress=True):

@@ -124,13 +124,14 @@ def data(
 
 def _recipe(out, given, existing=False):
     """The recipe that was asked for, and its folder; with a folder alone, the recipe of the exposure in it."""
+    from .observation import data_root
     from .simulation.exposure import Recipe
     from .simulation.truth import open_truth
 
     if out is not None and not given and (existing or (out / "truth" / "recipe.json").exists()):
         return open_truth(out).recipe, out
     recipe = Recipe(**given)
-    return recipe, out if out is not None else _data_root() / f"simulated-{recipe.key}"
+    return recipe, out if out is not None else data_root() / f"simulated-{recipe.key}"
 
 
 def _build(folder, recipe, workers):
@@ -201,13 +202,13 @@ def env(out: Out = None):
       eval "$(tso env --out ramps)"
       strun calwebb_detector1 ramps/mastDownload/JWST/*/*_04101_*-seg001_nrs1_uncal.fits
     """
-    from .simulation import crds_cache
+    from .observation import crds_exports
 
     _, folder = _recipe(out, {}, existing=True)
     if not (folder / "crds").is_dir():
         build = f"tso data --out {shlex.quote(str(folder))}" if out else "tso data"
         raise RuntimeError(f"no reference files in {folder / 'crds'}; build the exposure first: {build}")
-    for name, value in crds_cache.environment(folder / "crds").items():
+    for name, value in crds_exports(folder).items():
         typer.echo(f"export {name}={shlex.quote(value)}")
 
 
@@ -393,12 +394,6 @@ def _names(text, upper=False):
         return None
     names = (part.strip() for part in text.split(","))
     return tuple(name.upper() if upper else name for name in names if name)
-
-
-def _data_root():
-    from platformdirs import user_cache_path
-
-    return Path(os.environ.get("TSO_DATA") or user_cache_path("tso_helpers")).expanduser()
 
 
 def _describe(recipe):

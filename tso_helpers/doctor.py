@@ -46,9 +46,9 @@ def checks(root=None, network=True):
     ------
     Check
     """
-    from platformdirs import user_cache_path
+    from .observation import data_root
 
-    root = Path(root or os.environ.get("TSO_DATA") or user_cache_path("tso_helpers")).expanduser()
+    root = data_root(root)
     yield check_python()
     for package, least in PACKAGES.items():
         yield check_package(package, least)
