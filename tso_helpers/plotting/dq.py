@@ -87,9 +87,9 @@ def plot_tally(table, ax=None, title=None):
     ax = new_axes(ax, height=0.8 + 0.3 * len(table))
     names = [str(name) for name in table["flag"]]
     bars = ax.barh(names, table["count"], color=next_look(ax)["color"], height=0.7)
-    texts = [f" {count:,} ({percent:.2g} %)" for count, percent in zip(table["count"], table["percent"], strict=True)]
+    texts = [f" {count:,} ({percent:.3g} %)" for count, percent in zip(table["count"], table["percent"], strict=True)]
     ax.bar_label(bars, texts, fontsize=9)
-    ax.set(xscale="log", xlim=(0.5, 30 * max(table["count"])), xlabel="samples")
+    ax.set(xscale="log", xlim=(0.5, 30 * max(table["count"])), xlabel="samples", ylabel="flag")
     ax.invert_yaxis()
     ax.set_title(title or "")
     return ax
