@@ -14,6 +14,7 @@ nbclient here, nbval in the tests.
 from __future__ import annotations
 
 import ast
+import asyncio
 import contextlib
 import hashlib
 import json
@@ -202,7 +203,7 @@ def execute(notebook, cwd, *, skip=(), timeout=600, on_cell=None, **variables):
         )  # fmt: skip
         start = time.perf_counter()
         try:
-            client.execute(env=environment)
+            asyncio.run(client.async_execute(env=environment))  # closes its event loop, unlike client.execute
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as problem:
             report.error = str(problem)
         report.seconds = time.perf_counter() - start
