@@ -264,7 +264,9 @@ def _blocks(flags):
 
 def _count_bits(words, itemsize):
     """Samples per bit, shape (64,), in 64-bit words that hold samples of 1, 2, 4 or 8 bytes."""
-    words = words[np.flatnonzero(words != 0)]  # most samples have no flag: look closer only at those that have
+    flagged = np.flatnonzero(words != 0)
+    if flagged.size < words.size // 2:  # most samples have no flag: look closer only at those that have
+        words = words[flagged]
     every = sum(1 << shift for shift in range(0, 64, 8 * itemsize))
     counts = np.zeros(64, dtype=np.int64)
     present = int(np.bitwise_or.reduce(words)) if words.size else 0

@@ -72,7 +72,7 @@ def jumps_per_integration(before, after):
 
     Notes
     -----
-    Both arrays are read once, a group at a time, without a temporary of their size.
+    Both arrays are read once, a few groups at a time, without a temporary of their size.
 
     Examples
     --------
@@ -83,8 +83,12 @@ def jumps_per_integration(before, after):
     """
     before, after = _check_pair(before, after)
     counts = np.zeros(len(after), dtype=np.int64)
-    for i, group in np.ndindex(after.shape[:2]):
-        counts[i] += np.count_nonzero(_new(before[i, group], after[i, group]))
+    step = max(1, (1 << 18) // max(after[0, :1].nbytes, 1)) if after.size else 1  # groups that fit the cache
+    scratch = np.empty((step, *after.shape[2:]), dtype=np.uint8)
+    for i in range(len(after)):
+        for group in range(0, after.shape[1], step):
+            old, new = before[i, group : group + step], after[i, group : group + step]
+            counts[i] += np.count_nonzero(_new(old, new, out=scratch[: len(old)]))
     return counts
 
 
@@ -268,9 +272,12 @@ def breakdown(flags, hits, telegraph=None, least=50.0):
     return table
 
 
-def _new(before, after):
+def _new(before, after, out=None):
     """Non-zero where JUMP_DET is set after and not before."""
-    return after & ~before & _JUMP
+    out = np.bitwise_not(before, out=out)
+    out &= after
+    out &= _JUMP
+    return out
 
 
 def _check_pair(before, after):

@@ -267,7 +267,8 @@ def power_spectrum(frames, detector="NRS1", mask=None):
     autocovariance is taken instead, each lag divided by the number of pairs of pixels that have it (a lag that hardly
     any pair has is interpolated from its neighbours), and transformed with a Hann window over lags up to half a frame:
     the estimator of Blackman & Tukey (1958). With generated 1/f^beta noise it is right to a few per cent from 5 Hz up;
-    behind a wide mask it is uncertain within a few hundred Hz of the line frequency, 2.3 kHz.
+    behind a wide mask it is uncertain within a few hundred Hz of the line frequency, 2.3 kHz. After `remove_columns`
+    the pixels whose medians were subtracted look better than they should: what is left shows in the masked ones.
 
     Examples
     --------

@@ -122,7 +122,8 @@ def plot_breakdown(tables, ax=None, per=1, title=None):
         ax.bar_label(bars, [f"{height:,.0f}" for height in heights], fontsize=8)
     causes = [str(cause) for cause in table["cause"]]
     ax.set_xticks(range(len(causes)), causes)
-    ax.set(xlabel="where the flags come from", ylabel="flagged samples" + (" per integration" if per > 1 else ""), ylim=(0, 1.15 * max(highest, 1)))
+    unit = "flagged samples per integration" if per > 1 else "flagged samples"
+    ax.set(xlabel="where the flags come from", ylabel=unit, ylim=(0, 1.15 * max(highest, 1)))
     ax.set_title(title or "")
     ax.legend()
     return ax
