@@ -206,7 +206,9 @@ def compare_columns(frames, column, ax=None, label="signal (DN)", title=None):
     return ax
 
 
-def row_profiles(frame, ax=None, label="signal (DN)", title=None, columns=slice(None), limits=None):
+def row_profiles(
+    frame, ax=None, label="signal (DN)", title=None, columns=slice(None), limits=None, positions=None
+):
     """All rows over one another, even and odd ones told apart, with the median of each kind.
 
     Parameters
@@ -220,13 +222,15 @@ def row_profiles(frame, ax=None, label="signal (DN)", title=None, columns=slice(
         Columns to draw.
     limits : (float, float), optional
         Lower and upper end of the vertical axis; those of 98 % of the values without it.
+    positions : array, shape (column,), optional
+        Where the columns of a binned frame lie on the detector; 0, 1, 2, ... without it.
 
     Returns
     -------
     matplotlib.axes.Axes
     """
     frame = need(frame, 2, "a frame")
-    x = np.arange(frame.shape[1])[columns]
+    x = (np.arange(frame.shape[1]) if positions is None else np.asarray(positions))[columns]
     chosen = need(frame[:, columns], 2, "the chosen part of the frame")
     ax = new_axes(ax, height=3.4)
     for parity, name, style, colour in ((0, "even", "-", COLOURS["blue"]), (1, "odd", "--", COLOURS["vermilion"])):
