@@ -57,11 +57,11 @@ def lesson_data(data_folder):
 @pytest.fixture(scope="session")
 def second_shape(data_folder):
     """Folder of a smaller exposure of another shape and seed."""
-    folder = data_folder / "second-shape"
-    if not (folder / "complete.json").exists():
-        _python(f"from tso_helpers.simulation.exposure import Recipe, build\n"
-                f"build({str(folder)!r}, Recipe(**{SECOND_SHAPE!r}), progress=False)")  # fmt: skip
-    return folder
+    name = _python(f"from tso_helpers.simulation.exposure import Recipe, build\n"
+                   f"recipe = Recipe(**{SECOND_SHAPE!r})\n"
+                   f"build({str(data_folder)!r} + '/second-' + recipe.key, recipe, progress=False)\n"
+                   f"print('second-' + recipe.key)")  # fmt: skip
+    return data_folder / name.split()[-1]
 
 
 def linked_copy(folder, target):

@@ -1,0 +1,117 @@
+#!/usr/bin/env python
+"""Make what README.md shows of the lessons: the table with measured time and memory, and the figure at its top.
+
+    python tools/readme.py table      execute each lesson with nothing prepared but the exposure; rewrite the table
+    python tools/readme.py figure     figures/transit.png: the light curve before and after Stage 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import tempfile
+
+import notebooks
+import tso_helpers as tso
+from tso_helpers import headless
+
+README = notebooks.NOTEBOOKS.parent / "README.md"
+FIGURE = notebooks.NOTEBOOKS.parent / "figures" / "transit.png"
+MARKS = "<!-- lessons -->", "<!-- end of lessons -->"
+
+
+def opening(path):
+    """Title and minutes to teach that a lesson's first cell gives."""
+    first = notebooks.read_source(path).cells[0].source
+    title = re.search(r"^# \d\d · (.*)$", first, flags=re.MULTILINE).group(1)
+    minutes = re.search(r"\*\*Takes\*\*\s+(\d+)\s+min", first)
+    return title, int(minutes.group(1)) if minutes else 0
+
+
+def row(path, report):
+    """One row of the table."""
+    title, minutes = opening(path)
+    lesson = f"[{path.name[:2]} · {title}](notebooks/{path.stem}.ipynb)"
+    return f"| {lesson} | {minutes} min | {report.seconds:.0f} s | {report.peak_memory / 1e9:.1f} GB |"
+
+
+def measure(path, observation):
+    """Execute a lesson as it is met by somebody who opens it first: no checkpoint is there."""
+    shutil.rmtree(observation.folder / "checkpoints", ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="tso-lesson-") as folder:
+        report = headless.execute(notebooks.read_source(path), folder, TSO_OBSERVATION="simulated")
+    if report.error:
+        raise SystemExit(f"{path.stem} failed: {report.error}")
+    return report
+
+
+def table():
+    """Rewrite the table between the two marks of README.md."""
+    observation = tso.open_observation("simulated")
+    rows = ["| lesson | teach | run | memory |", "|---|---|---|---|"]
+    for path in notebooks.sources():
+        rows.append(row(path, measure(path, observation)))
+        print(rows[-1])
+    begin, end = map(re.escape, MARKS)
+    text = re.sub(f"(?s)({begin}).*({end})", lambda found: "\n\n".join([found[1], "\n".join(rows), found[2]]),
+                  README.read_text(encoding="utf-8"))  # fmt: skip
+    _replace(README, text.encode())
+
+
+def _replace(path, content):
+    unfinished = path.with_name(f".{path.name}.part")
+    unfinished.write_bytes(content)
+    os.replace(unfinished, path)
+
+
+def light_curves(detector="NRS1"):
+    """Relative flux from the raw ramps and from the calibrated ones, and the true transit, each (integration,)."""
+    import numpy as np
+
+    observation = tso.open_observation("simulated")
+    raw, calibrated = [], []
+    for segment in observation.segments:
+        with observation.after("dq_init", detector, segment) as ramp:
+            raw.append(np.nansum(ramp.data[:, -1] - ramp.data[:, 0], axis=(1, 2)))
+        with observation.after("gain_scale", detector, segment) as rates:
+            calibrated.append(tso.light_curve.white_light(rates))
+    time, truth = observation.truth.transit(detector)
+    out = truth > 1 - 1e-6
+    curves = [np.concatenate(parts) for parts in (raw, calibrated)]
+    return 24 * (time - time[0]), *(curve / np.median(curve[out]) for curve in curves), truth
+
+
+def figure():
+    """Draw the transit before and after Stage 1."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    import io
+
+    import matplotlib.pyplot as plt
+
+    tso.plotting.use_style()
+    hours, raw, calibrated, truth = light_curves()
+    fig, axes = plt.subplots(1, 2, figsize=(9.5, 3.4), sharey=True)
+    for ax, flux, title in zip(axes, (raw, calibrated), ("raw ramps", "after Stage 1"), strict=True):
+        ax.plot(hours, truth, "k-", lw=1.2, label="true transit")
+        ax.plot(hours, flux, "o", ms=4.5, label="NRS1, white light")
+        ax.set(xlabel="time since the start [h]", title=title)
+    axes[0].set_ylabel("relative flux")
+    axes[1].legend()
+    out = io.BytesIO()
+    fig.savefig(out, format="png", dpi=100, metadata={"Software": None})
+    FIGURE.parent.mkdir(exist_ok=True)
+    _replace(FIGURE, out.getvalue())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["table", "figure"])
+    {"table": table, "figure": figure}[parser.parse_args().what]()
+
+
+if __name__ == "__main__":
+    main()
