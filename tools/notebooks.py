@@ -35,6 +35,7 @@ METADATA = {
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python",
                       "pygments_lexer": "ipython3"},
 }  # fmt: skip
+WIDGET = "application/vnd.jupyter.widget-view+json"
 # The only things in an output that differ between two runs without meaning anything. tools/nbval.cfg has the same.
 ADDRESSES = [(re.compile(r"0x[0-9a-f]{6,}"), "0x0"), (re.compile(r'id="table\d+(-\d+)?"'), 'id="table0"')]
 
@@ -93,8 +94,10 @@ def normalise(notebook, stored=None):
         before = kept.get(cell.id)
         if IGNORE in cell.metadata.get("tags", []) and before is not None and before.outputs:
             cell.outputs = copy.deepcopy(before.outputs)
-        cell.outputs = [output for output in cell.outputs
-                        if "application/vnd.jupyter.widget-view+json" not in output.get("data", {})]
+        for output in cell.outputs:  # a widget lives in its kernel; what else the output holds, a picture, is kept
+            if output.get("data", {}).pop(WIDGET, None) and "image/png" not in output["data"]:
+                output["data"] = {}
+        cell.outputs = [output for output in cell.outputs if output.get("data", True)]
         for output in cell.outputs:
             if "execution_count" in output:
                 output["execution_count"] = cell.execution_count
