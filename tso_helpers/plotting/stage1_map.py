@@ -130,10 +130,10 @@ def stage1_map(here=None, ax=None):
         _box(ax, number, station, station.name in marked)
     _arrows(ax)
     _legend(ax)
-    _end(ax, "uncal", "raw ramps in: uncal files, DN per group", (0.0, 1.28), "uncal" in marked)
+    _end(ax, "uncal", "raw ramps in: uncal files, DN per group", (0.0, 1.62), "uncal" in marked)
     x, y = _place(len(STATIONS) - 1)
     _end(ax, "rateints", "out: rateints, DN/s per integration", (x, y - 0.42), "rateints" in marked)
-    ax.set(xlim=(-0.1, 4 * 2.6 + _WIDTH + 0.1), ylim=(-3.6, 1.6))
+    ax.set(xlim=(-0.1, 4 * 2.6 + _WIDTH + 0.1), ylim=(-3.6, 1.8))
     ax.set_axis_off()
     return ax
 
