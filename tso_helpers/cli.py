@@ -75,7 +75,9 @@ def data(
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Threads. The result does not depend on it.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Only look whether the exposure is there and whole.")] = False,
-    prune: Annotated[bool, typer.Option("--prune", help="Delete the checkpoints: ramps kept after each step.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Delete checkpoints and logs; with --fetch, those of the real data.")
+    ] = False,
     fetch: Annotated[
         bool, typer.Option("--fetch", help="Download the real observation from MAST (8.5 GB) instead.")
     ] = False,
@@ -96,7 +98,7 @@ def data(
     from .simulation.recipe import EFFECTS
 
     if fetch:
-        _fetch(out, _names(detectors), check)
+        _fetch(out, _names(detectors), check, prune)
         return
     if "?" in (without, plant):
         from .simulation.examples import NAMES
@@ -172,9 +174,12 @@ def _prune(folder):
     typer.echo(f"{folder}: checkpoints deleted, {freed / 1e6:.0f} MB freed; a lesson computes what it needs again")
 
 
-def _fetch(out, detectors, check):
+def _fetch(out, detectors, check, prune):
     from . import archive
 
+    if prune:
+        _prune(out or archive.mast_folder())
+        return
     mast = archive.MastArchive(out or archive.mast_folder())
     products = mast.get_unique_product_list(mast.query_criteria(**archive.CRITERIA))
     uncal = mast.filter_products(products, **archive.UNCAL)

@@ -266,3 +266,15 @@ def test_doctor_fails_when_something_is_missing(notebooks, monkeypatch):
 
     monkeypatch.setattr(doctor, "DISK", 1e18)
     assert "tso data --prune" in tso("doctor", "--offline", code=1)
+
+
+def test_prune_deletes_checkpoints_and_nothing_else(exposure, tmp_path):
+    checkpoint = exposure / "checkpoints" / "nrs1-seg001-refpix-0123" / "ramp.fits"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_bytes(b"x" * 2_000_000)
+    before = {path for path in exposure.rglob("*.fits") if "checkpoints" not in path.parts}
+    assert "2 MB freed" in tso("data", "--prune", "--out", exposure)
+    assert not checkpoint.exists()
+    assert before == set(exposure.rglob("*.fits"))
+    assert "0 MB freed" in tso("data", "--prune")
+    assert "0 MB freed" in tso("data", "--fetch", "--prune")
