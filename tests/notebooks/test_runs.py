@@ -138,6 +138,8 @@ def test_asserts_fail_when_the_step_is_skipped(runs, kind, name):
     exempt = headless.asserts_in(_only(notebook, lambda tags: WITHOUT_STEP in tags or "solution" in tags))
     about_the_step = set(report.asserts) - set(exempt)
     assert about_the_step, "the lesson asserts nothing about its step"
+    judged = about_the_step & set(report.outcomes)
+    assert len(judged) >= 0.5 * len(about_the_step), "most were never reached: the run broke rather than told"
     held = {key for key in about_the_step if report.outcomes.get(key, False)}
     assert not held, "these hold although the step did nothing:\n" + _listing(report, held)
 
