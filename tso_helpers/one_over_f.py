@@ -182,13 +182,13 @@ def _medians(stack, mask):
 def _middle(samples):
     """Median along the last axis of sorted samples, whose NaN stand at the end."""
     n = samples.shape[-1]
-    middle = 0.5 * samples[..., (n - 1) // 2] + 0.5 * samples[..., n // 2]
+    middle = (samples[..., (n - 1) // 2] + samples[..., n // 2]) * 0.5
     gaps = np.isnan(samples[..., -1])
     if gaps.any():
         some = samples[gaps]
         finite = n - np.isnan(some).sum(axis=-1, keepdims=True)
         pair = np.concatenate(((finite - 1) // 2, finite // 2), axis=-1)  # (-1, 0) without any: NaN, both of them
-        middle[gaps] = (0.5 * np.take_along_axis(some, pair, axis=-1)).sum(axis=-1)
+        middle[gaps] = np.take_along_axis(some, pair, axis=-1).sum(axis=-1) * 0.5
     return middle
 
 
@@ -234,7 +234,7 @@ def pixel_times(shape=(32, 2048), detector="NRS1"):
     return times.T if abs(fast) == 2 else times
 
 
-def power_spectrum(frames, detector="NRS1", mask=None):
+def power_spectrum(frames, detector="NRS1", mask=None, clip=6.0):
     """Power spectral density of frames along the clock that read them.
 
     Parameters
@@ -246,6 +246,9 @@ def power_spectrum(frames, detector="NRS1", mask=None):
         As for `pixel_times`.
     mask : array of bool, shape (row, column), optional
         True for the pixels to use (`trace.background_mask`); all of them without it.
+    clip : float
+        Pixels further than this many (robust) standard deviations from the median of their frame are left out too:
+        one cosmic ray has more power than all the noise. ``np.inf`` keeps everything.
 
     Returns
     -------
@@ -286,10 +289,10 @@ def power_spectrum(frames, detector="NRS1", mask=None):
     power, pairs, complete = 0.0, 0.0, _intensity(np.ones(used.size), spot, padded)
     for frame in frames.reshape(-1, mask.size):
         values = frame[used].astype(float)
-        finite = np.isfinite(values)
-        if finite.any():
-            power += _intensity(np.where(finite, values - values[finite].mean(), 0.0), spot, padded)
-            pairs += complete if finite.all() else _intensity(finite.astype(float), spot, padded)
+        good = _ordinary(values, clip)
+        if good.any():
+            power += _intensity(np.where(good, values - values[good].mean(), 0.0), spot, padded)
+            pairs += complete if good.all() else _intensity(good.astype(float), spot, padded)
     if np.ndim(power) == 0:
         raise ValueError("no finite pixel in any frame: there is nothing to take a spectrum of")
     lags = np.arange(length // 2)
@@ -422,6 +425,16 @@ def _readout(detector):
             "or its FASTAXIS and SLOWAXIS, such as (2, 1)"
         )
     return axes
+
+
+def _ordinary(values, clip):
+    """True for finite values that lie within `clip` robust standard deviations of their median."""
+    good = np.isfinite(values)
+    if not good.any():
+        return good
+    distance = np.abs(values - np.median(values[good]))
+    spread = 1.4826 * np.median(distance[good])
+    return good & (distance <= clip * spread) if spread > 0 else good
 
 
 def _intensity(values, spot, length):

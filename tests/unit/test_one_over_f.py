@@ -243,6 +243,18 @@ def test_nan_is_left_out_of_the_spectrum(seed):
     assert np.isclose(power.sum() * frequency[0], 100, rtol=0.06)
 
 
+def test_cosmic_rays_are_left_out_of_the_spectrum():
+    rng = np.random.default_rng(2)
+    frames = rng.normal(0, 10, (20, 32, 64))
+    hit = frames.copy()
+    hit.reshape(-1)[rng.integers(0, hit.size, 100)] += 5000
+    clean, kept, spoilt = (
+        one_over_f.power_spectrum(data, clip=clip)[1].mean() for data, clip in ((frames, 6), (hit, 6), (hit, np.inf))
+    )
+    assert kept == pytest.approx(clean, rel=0.02)
+    assert spoilt > 10 * clean
+
+
 def test_nothing_to_take_a_spectrum_of():
     with pytest.raises(ValueError, match="no finite pixel"):
         one_over_f.power_spectrum(np.full((2, 8, 8), np.nan))
