@@ -278,3 +278,24 @@ def test_prune_deletes_checkpoints_and_nothing_else(exposure, tmp_path):
     assert before == set(exposure.rglob("*.fits"))
     assert "0 MB freed" in tso("data", "--prune")
     assert "0 MB freed" in tso("data", "--fetch", "--prune")
+
+
+@pytest.mark.slow
+def test_another_program_calibrates_with_nothing_but_the_exports(tmp_path):
+    """`strun`, the pipeline's own command, in a shell that has only what `tso env` printed; a path with an accent."""
+    import subprocess
+    from pathlib import Path
+
+    folder = tmp_path / "données d'été"
+    tso("data", "--out", folder, "--integrations", "2", "--groups", "4", "--columns", "0,128", "--detectors", "NRS1")
+    (raw,) = folder.rglob("*_04101_*_uncal.fits")
+    strun = Path(sys.executable).with_name("strun")
+    script = f'{tso("env", "--out", folder)}"$0" calwebb_detector1 "$1" --output_dir "$2"'
+    clean = {"PATH": str(strun.parent), "HOME": str(tmp_path)}
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, strun, raw, tmp_path], env=clean, capture_output=True, text=True, check=False
+    )
+    log = done.stdout + done.stderr
+    assert done.returncode == 0, log[-3000:]
+    assert " ERROR " not in log
+    assert (tmp_path / raw.name.replace("uncal", "rateints")).exists()
