@@ -182,7 +182,8 @@ def _write_references(folder: Path, recipe: Recipe):
         return
     names = dict.fromkeys((*recipe.detectors, "NRS1"))  # the target acquisition is NRS1's, whatever else is wanted
     references.write_references(
-        folder / "crds", tuple(names), recipe.seed, acquisition=acquisition, without=recipe.without
+        folder / "crds", tuple(names), recipe.seed, columns=recipe.columns, acquisition=acquisition,
+        without=recipe.without,
     )
 
 

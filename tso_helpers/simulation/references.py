@@ -33,6 +33,9 @@ READNOISE_SCATTER = 0.02  # per pixel
 #: A pixel with more dark current than this (e-/s) saturates before anybody could measure it.
 MEASURABLE_DARK = 1000.0
 
+#: Effects without which the references look different.
+_IN_REFERENCES = {"superbias", "dark", "settling", "nonlinearity", "reference_errors"}
+
 _DESCRIPTIONS = {
     "REFERENCE_PIXEL": "Reference pixel: sees no light",
     "DO_NOT_USE": "Bad pixel: not to be used for science",
@@ -175,7 +178,8 @@ def write_references(
     pathlib.Path
         The folder, to be used as CRDS_PATH; see `crds_cache.environment`.
     """
-    family = f"simulated detectors of seed {seed}" + (f" without {', '.join(sorted(without))}" if without else "")
+    off = sorted(set(without) & _IN_REFERENCES)  # an exposure without some noise still has the same references
+    family = f"simulated detectors of seed {seed}" + (f" without {', '.join(off)}" if off else "")
     return crds_cache.write_cache(folder, _references(detectors, seed, columns, acquisition, set(without)), family)
 
 
