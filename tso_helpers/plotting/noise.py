@@ -49,9 +49,10 @@ def plot_power_spectrum(frequency, power, slope=None, ax=None, label=None, title
     look = next_look(ax)
     style = {"color": look["color"], "markersize": 4, "linewidth": 1}
     ax.errorbar(f[good], p[good], sigma[good], fmt=look["marker"], label=label, **style)
-    if not good.all():
-        limit, name = np.maximum(p, 0)[~good] + 2 * sigma[~good], f"{label or 'power'}: at most (2$\\sigma$)"
-        ax.plot(f[~good], limit, "v", fillstyle="none", label=name, **style)
+    limit = np.where(good, 0, np.maximum(p, 0) + 2 * sigma)
+    if (limit > 0).any():
+        name = f"{label or 'power'}: at most (2$\\sigma$)"
+        ax.plot(f[limit > 0], limit[limit > 0], "v", fillstyle="none", label=name, **style)
     if slope is not None:
         x = np.geomspace(*slope.limits, 200)
         text = rf"$\beta$ = {slope.beta:.2f} ± {slope.sigma:.2f} ({slope.limits[0]:.0f}–{slope.limits[1]:,.0f} Hz)"
