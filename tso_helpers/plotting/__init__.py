@@ -1,7 +1,10 @@
 """Every figure of the lessons. Each function takes axes (or makes them) and returns them; `use_style` sets the look."""
 
 from .bias import compare_profiles, plot_agreement, plot_levels, plot_reference_pixels
+from .bits import plot_bits
+from .dark import plot_dark_ramps, plot_depth_change, plot_dilution
 from .dq import plot_dq_map, plot_tally
+from .explorer import ramp_explorer
 from .first_look import plot_raw_spectra, show_target_acquisition
 from .frames import column_profile, compare_columns, compare_frames, row_profiles, show_frame, show_mask
 from .jumps import plot_breakdown, plot_completeness, plot_jumps_per_integration
@@ -20,8 +23,12 @@ __all__ = [
     "compare_profiles",
     "plot_against_half_width",
     "plot_agreement",
+    "plot_bits",
     "plot_breakdown",
     "plot_completeness",
+    "plot_dark_ramps",
+    "plot_depth_change",
+    "plot_dilution",
     "plot_dq_map",
     "plot_jumps_per_integration",
     "plot_levels",
@@ -34,6 +41,7 @@ __all__ = [
     "plot_raw_spectra",
     "plot_reference_pixels",
     "plot_tally",
+    "ramp_explorer",
     "row_profiles",
     "show_frame",
     "show_mask",
