@@ -83,6 +83,20 @@ class Truth:
         electrons = (rate * self.recipe.times[:, None, None]).astype(np.float32)
         return integration.collect(self.recipe, detector, electrons)
 
+    def dark_ramp(self, detector: str) -> np.ndarray:
+        """Signal without light (DN) in each group, shape (group, row, column): dark current and bias settling.
+
+        The same in every integration; what a perfect dark step removes. Pixels that their own dark current fills
+        before the ramp is over are given as if they went on.
+        """
+        pixels, times = self.maps(detector), np.asarray(self.recipe.times, dtype=np.float32)[:, None, None]
+        ramp = np.zeros((self.recipe.groups, *pixels.dark.shape), np.float32)
+        if self.recipe.has("dark"):
+            ramp += times * pixels.dark.astype(np.float32) / np.float32(self.gain(detector))
+        if self.recipe.has("settling"):
+            ramp += detectors.settling(self.recipe.times, pixels.settle)
+        return ramp
+
     def photon_ramp(self, detector: str, segment: int, integration_: int) -> np.ndarray:
         """As `noiseless_ramp`, with the photon noise that the integration really has."""
         index = self.recipe.locate(segment, integration_)
