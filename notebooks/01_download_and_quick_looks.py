@@ -73,7 +73,7 @@ plt.show()
 
 # %%
 mast = tso.archive.connect()
-print("simulated: answered from your disk" if mast.is_simulated else "real: answered by MAST")
+print("MAST answers" if isinstance(mast, tso.archive.MastArchive) else "the files on your disk answer")
 
 # %% [markdown]
 # Every criterion is a column of MAST's table of observations. Four of them single out our transit:
@@ -93,7 +93,7 @@ observations = mast.query_criteria(
     target_name="WASP-39",
 )
 print(observations["target_name", "instrument_name", "filters", "proposal_pi"])
-assert len(observations) >= 1
+assert len(observations) >= 1, "files of your own? then ask for their program, target and grating"
 
 # %% [markdown]
 # An **observation** is not a file. It is one visit to a star, and MAST keeps dozens or hundreds of files for it: raw data,

@@ -143,7 +143,11 @@ def prepare(workspace=None, *, instructor=False, notebooks=None):
     notebooks = Path(notebooks or notebooks_folder())
     workspace = Path(workspace or default_workspace(instructor))
     _refuse_sources(workspace, notebooks)
-    workspace.mkdir(parents=True, exist_ok=True)
+    try:
+        workspace.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{workspace} cannot be created ({error.strerror}): choose another folder with TSO_WORKSPACE"
+        raise OSError(message) from error
     record, done = _read_record(workspace), {}
     for name, content in _copies(notebooks, instructor):
         path, fresh = workspace / name, _digest(content)

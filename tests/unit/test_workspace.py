@@ -191,3 +191,9 @@ def test_the_record_is_json_of_digests(notebooks, place):
     workspace.prepare()
     record = json.loads((place / workspace.RECORD).read_text())
     assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in record.values())
+
+
+def test_a_place_that_cannot_be_written_says_what_to_do(tmp_path, notebooks):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="TSO_WORKSPACE"):
+        workspace.prepare(tmp_path / "file" / "below")
