@@ -11,8 +11,10 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from astropy.io import fits
 
 import notebooks
+from tso_helpers.simulation.truth import open_truth
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -148,7 +150,64 @@ def test_lesson_00_runs_in_the_browser(browser, lab):
     page.close()
 
 
+def _raw_samples(root, column):
+    """First and last raw sample, as the explorer writes them, of the pixel it is opened at but in another column."""
+    exposure = max(root.glob("simulated-*/truth/recipe.json"), key=lambda path: path.stat().st_mtime)
+    place = open_truth(exposure.parents[1]).examples["saturated_by_cosmic_ray"]
+    name = f"*_04101_*seg00{place.segment}_{place.detector.lower()}"
+    (path,) = exposure.parents[1].glob(f"mastDownload/JWST/{name}/{name}_uncal.fits")
+    samples = fits.getdata(path, "SCI")[place.integration, :, place.row, column]
+    return [f"{float(f'{value:.4g}'):,.10g}" for value in samples[[0, -1]]]
+
+
+def test_the_ramp_explorer_follows_its_controls(browser, lab, lesson_data):
+    page = open_lesson(browser, lab, "03_saturation")
+    cells = run_all(page)
+    assert [cell["errors"] for cell in cells if cell["errors"]] == []
+    explorer = page.locator(".tso-explorer").first
+    explorer.scroll_into_view_if_needed()
+    words, picture = explorer.locator(".tso-explorer-text"), explorer.locator("img")
+    said, drawn = words.inner_text(), picture.screenshot()
+    column = 1000
+    assert f"column {column}:" not in said
+    control = explorer.locator(".tso-explorer-column input")
+    control.fill(str(column))
+    control.press("Enter")
+    page.wait_for_function("text => document.querySelector('.tso-explorer-text').innerText !== text", arg=said,
+                           timeout=MINUTE)  # fmt: skip
+    page.wait_for_timeout(1000)
+    keep_screenshot(page, "lesson_03_explorer")
+    first, last = _raw_samples(lesson_data, column)
+    assert f"column {column}: from {first} to {last} DN" in words.inner_text()
+    assert picture.screenshot() != drawn, "the words changed and the picture did not"
+    page.close()
+
+
 def test_the_checkout_stays_clean(lab):
     """Opening and running a lesson writes to the workspace only."""
     assert not list(Path(notebooks.NOTEBOOKS).glob("*.log"))
     assert not (notebooks.NOTEBOOKS / "mastDownload").exists()
+
+
+def test_ramp_explorer_follows_its_controls(browser, lab):
+    """A moved control changes the picture, and the words beneath it say the same pixel as the controls."""
+    page = open_lesson(browser, lab, "03_saturation")
+    cells = run_all(page)
+    assert [cell["errors"] for cell in cells if cell["errors"]] == []
+    explorer = page.locator(".tso-explorer")
+    explorer.scroll_into_view_if_needed(timeout=MINUTE)
+    words, picture = explorer.locator(".tso-explorer-text"), explorer.locator("img")
+    assert picture.evaluate("picture => picture.complete && picture.naturalWidth > 300")
+    column = explorer.get_by_label("Column", exact=True)
+    here, before, shown = int(column.input_value()), words.inner_text(), picture.get_attribute("src")
+    assert f"column {here}:" in before
+    keep_screenshot(page, "ramp_explorer_before")
+    column.fill(str(here + 400))
+    column.press("Enter")
+    words.get_by_text(f"column {here + 400}:").wait_for(timeout=MINUTE)
+    assert picture.get_attribute("src") != shown
+    explorer.get_by_label("Example", exact=True).select_option("bright_nonlinear")
+    words.get_by_text("not reached").wait_for(timeout=MINUTE)
+    assert f"column {column.input_value()}:" in words.inner_text(), "the controls follow the example"
+    keep_screenshot(page, "ramp_explorer_after")
+    page.close()
