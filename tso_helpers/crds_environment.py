@@ -19,7 +19,7 @@ VARIABLES = ("CRDS_PATH", "CRDS_SERVER_URL", "CRDS_CONTEXT")
 #: Variables that would send single parts of the cache elsewhere.
 _DETOURS = (
     "CRDS_PATH_SINGLE", "CRDS_MAPPATH", "CRDS_MAPPATH_SINGLE", "CRDS_REFPATH", "CRDS_REFPATH_SINGLE",
-    "CRDS_CFGPATH", "CRDS_CFGPATH_SINGLE", "CRDS_CONFIG_URI", "CRDS_MAPPING_URI", "CRDS_REFERENCE_URI", "CRDS_MODE",
+    "CRDS_CFGPATH", "CRDS_CFGPATH_SINGLE",
 )  # fmt: skip
 REAL_SERVER = "https://jwst-crds.stsci.edu"
 
@@ -151,6 +151,8 @@ def _set(configuration) -> None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
+    if "crds.client.api" in sys.modules:  # it reads the variable when it is imported, and never again
+        sys.modules["crds.client.api"].set_crds_server(configuration["CRDS_SERVER_URL"])
 
 
 def _forget() -> None:

@@ -243,6 +243,8 @@ class Observation:
         file = self._file(detector, segment)
         chosen = _integrations(integrations, file.shape[0])
         self._activate()
+        if step == RAW:
+            return uncal.read(file.path, chosen)
         job = _Job(self._checkpoints, file, chosen, parameters or {}, self._identity)
         return job.result(step)
 
@@ -296,7 +298,14 @@ class Observation:
             return fingerprint
         import crds
 
-        return str(crds.get_context_name("jwst"))
+        try:
+            return str(crds.get_context_name("jwst"))
+        except SystemExit as error:  # what CRDS raises when it has neither
+            raise RuntimeError(
+                f"CRDS reaches no server ({self._source.crds['CRDS_SERVER_URL']}) and has nothing cached in "
+                f"{self._source.crds['CRDS_PATH']}: the reference files of real data have to be downloaded once. "
+                "`tso doctor` says what can be reached."
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -310,8 +319,6 @@ class _Job:
     identity: dict
 
     def result(self, step):
-        if step == RAW:
-            return uncal.read(self.file.path, self.integrations)
         model, done = self._latest(step)
         if done == step:
             return model
@@ -405,13 +412,13 @@ def _open_simulated(recipe, root, progress):
     from .simulation import exposure
 
     folder = root / f"simulated-{recipe.key}"
+    _make_folder(folder)
     if not exposure.is_complete(folder, recipe):
         _build(exposure, folder, recipe, progress)
     return _observe(_Source("simulated", folder, folder, crds_exports(folder), True), uncal.find(folder))
 
 
-def _build(exposure, folder, recipe, progress):
-    """Build an exposure; a second process that wants the same one waits for the first."""
+def _make_folder(folder):
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -419,6 +426,10 @@ def _build(exposure, folder, recipe, progress):
             f"{folder} cannot be written ({error.strerror}): set TSO_DATA to a folder where the simulated exposure may "
             "be kept"
         ) from error
+
+
+def _build(exposure, folder, recipe, progress):
+    """Build an exposure; a second process that wants the same one waits for the first."""
     with _only_one(folder / ".building"):
         if not exposure.is_complete(folder, recipe):
             exposure.build(folder, recipe, progress=progress)
