@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from astropy.stats import mad_std
 from scipy import fft
 from scipy.optimize import curve_fit
 from scipy.signal import windows
@@ -25,6 +26,7 @@ __all__ = [
     "log_bins",
     "pixel_times",
     "power_spectrum",
+    "quiet_differences",
     "remove_columns",
     "spectral_slope",
 ]
@@ -232,6 +234,46 @@ def pixel_times(shape=(32, 2048), detector="NRS1"):
     times = SAMPLE_TIME * (lines * (pixels.size + LINE_OVERHEAD) + pixels)  # (slow, fast), in the order of the clock
     times = times[:: np.sign(slow), :: np.sign(fast)]
     return times.T if abs(fast) == 2 else times
+
+
+def quiet_differences(data, mask, clip=5.0):
+    """Differences of neighbouring groups without what is the same in every integration, and without outliers.
+
+    Parameters
+    ----------
+    data : array, shape (integration, group, row, column)
+        DN.
+    mask : array of bool, shape (row, column)
+        True for the pixels whose noise is of interest, good background pixels; all others become NaN.
+    clip : float
+        Values further than this many (robust) standard deviations from zero become NaN: a single cosmic ray of some
+        thousand DN has power at all frequencies and would hide the rest.
+
+    Returns
+    -------
+    array of float, shape (integration, group - 1, row, column)
+        DN. The median over the integrations, which holds starlight, dark and bias settling, is subtracted.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `remove_columns`; also if there are fewer than two groups or three integrations.
+
+    Examples
+    --------
+    >>> ramps = np.array([0.0, 1.0, -1.0, 900.0]).reshape(4, 1, 1, 1) * np.array([0.0, 1.0]).reshape(1, 2, 1, 1)
+    >>> quiet_differences(ramps, mask=np.ones((1, 1), dtype=bool)).ravel().tolist()
+    [-0.5, 0.5, -1.5, nan]
+    """
+    data, mask = _check(data, mask)
+    if data.ndim != 4 or data.shape[0] < 3 or data.shape[1] < 2:
+        raise ValueError(f"ramps of three integrations and two groups or more are needed, not shape {data.shape}")
+    quiet = np.full((data.shape[0], data.shape[1] - 1, *mask.shape), np.nan, np.promote_types(data.dtype, np.float32))
+    differences = np.diff(data[:, :, mask], axis=1)
+    differences -= np.median(differences, axis=0)  # NaN in one integration: that sample is left out in all of them
+    differences[np.abs(differences) > clip * mad_std(differences, ignore_nan=True)] = np.nan
+    quiet[:, :, mask] = differences
+    return quiet
 
 
 def power_spectrum(frames, detector="NRS1", mask=None, clip=6.0):

@@ -295,3 +295,24 @@ def test_slope_of_an_exact_law(beta, amplitude, white):
     straight = one_over_f.spectral_slope(f, amplitude * f**-beta, white=False)
     assert abs(straight.beta - beta) < 0.02
     assert straight.white == 0
+
+
+def test_quiet_differences_keep_the_noise_and_nothing_else():
+    rng = np.random.default_rng(5)
+    noise = rng.normal(0, 10, (40, 5, 8, 30))
+    light = 1000.0 * np.arange(5).reshape(1, 5, 1, 1) * rng.random((8, 30))
+    data = (noise + light).astype(np.float32)
+    data[3, 2:, 1, 7] += 5000  # a cosmic ray
+    data[:, :, 2, 8] = np.nan
+    mask = np.ones((8, 30), dtype=bool)
+    mask[4] = False
+    before = data.copy()
+    quiet = one_over_f.quiet_differences(data, mask)
+    assert np.array_equal(data, before, equal_nan=True)
+    assert quiet.shape == (40, 4, 8, 30)
+    assert np.isnan(quiet[:, :, 4]).all()
+    assert np.isnan(quiet[:, :, 2, 8]).all()
+    assert np.isnan(quiet[3, 1, 1, 7])
+    assert abs(np.nanstd(quiet) / (10 * np.sqrt(2)) - 1) < 0.03
+    with pytest.raises(ValueError, match="three integrations"):
+        one_over_f.quiet_differences(data[:2], mask)

@@ -9,7 +9,7 @@ from .first_look import plot_raw_spectra, show_target_acquisition
 from .frames import column_profile, compare_columns, compare_frames, row_profiles, show_frame, show_mask
 from .jumps import plot_breakdown, plot_completeness, plot_jumps_per_integration
 from .light_curve import compare_light_curves, plot_light_curve, plot_pulls
-from .noise import plot_against_half_width, plot_mask_stages, plot_power_spectrum
+from .noise import compare_scatter, plot_against_half_width, plot_drift, plot_mask_stages, plot_power_spectrum
 from .ramps import plot_linearity_ratio, plot_ramp
 from .stage1_map import stage1_map
 from .style import COLOURS, use_style
@@ -21,6 +21,7 @@ __all__ = [
     "compare_frames",
     "compare_light_curves",
     "compare_profiles",
+    "compare_scatter",
     "plot_against_half_width",
     "plot_agreement",
     "plot_bits",
@@ -30,6 +31,7 @@ __all__ = [
     "plot_depth_change",
     "plot_dilution",
     "plot_dq_map",
+    "plot_drift",
     "plot_jumps_per_integration",
     "plot_levels",
     "plot_light_curve",

@@ -8,7 +8,7 @@ from .. import one_over_f
 from .frames import show_frame, show_mask
 from .style import COLOURS, new_axes, new_column, next_look
 
-__all__ = ["plot_against_half_width", "plot_mask_stages", "plot_power_spectrum"]
+__all__ = ["compare_scatter", "plot_against_half_width", "plot_drift", "plot_mask_stages", "plot_power_spectrum"]
 
 LINE_FREQUENCY = 1 / (44 * one_over_f.SAMPLE_TIME)  # Hz: columns of 32 pixels and 12 samples of overhead
 
@@ -145,4 +145,79 @@ def plot_against_half_width(half_widths, noise, ax=None, label=None, before=None
     ax.set_title(title or "")
     if label or before is not None:
         ax.legend()
+    return ax
+
+
+def plot_drift(times, frame, mask, ax=None, title=None):
+    """What the amplifier did while it read one frame: background pixels in the order of the clock.
+
+    Parameters
+    ----------
+    times : array, shape (row, column)
+        Seconds after the first pixel (`one_over_f.pixel_times`).
+    frame : array, shape (row, column)
+        DN; a difference of groups. NaN is left out.
+    mask : array of bool, shape (row, column)
+        True for background.
+    ax : matplotlib.axes.Axes, optional
+    title : str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = new_axes(ax, height=3.2)
+    chosen = mask & np.isfinite(frame)
+    middle = one_over_f.column_background(frame, chosen)
+    order = np.argsort(times[0])
+    ax.plot(times[chosen], frame[chosen], ".", color=COLOURS["sky"], markersize=1.5, alpha=0.4, rasterized=True,
+            label="background pixels")  # fmt: skip
+    ax.plot(times.mean(axis=0)[order], middle[order], "-", color=COLOURS["vermilion"], linewidth=0.8,
+            label="median of each column")  # fmt: skip
+    limit = 1.2 * np.percentile(np.abs(frame[chosen]), 99.5)
+    ax.set(xlabel="time since the first pixel of the frame (s)", ylabel="difference (DN)", ylim=(-limit, limit))
+    ax.set_title(title or "")
+    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0, ncols=2, markerscale=6)
+    return ax
+
+
+def compare_scatter(scatter, expected=None, ax=None, title=None):
+    """Scatter of light curves, one line for each way in which they were calibrated.
+
+    Parameters
+    ----------
+    scatter : dict of str to (dict of str to float)
+        For each way its scatter (ppm) in each aperture.
+    expected : float, optional
+        ppm, what photon noise alone would give: drawn as a line.
+    ax : matplotlib.axes.Axes, optional
+    title : str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If nothing is given, or the apertures differ from way to way.
+    """
+    if not scatter or len({tuple(values) for values in scatter.values()}) != 1:
+        raise ValueError("one scatter for every aperture is needed, the same apertures for every way")
+    ax = new_axes(ax, height=0.9 + 0.34 * len(scatter))
+    heights = np.arange(len(scatter))[::-1]
+    for aperture in next(iter(scatter.values())):
+        look = next_look(ax)
+        values = [one[aperture] for one in scatter.values()]
+        ax.plot(values, heights, look["marker"], color=look["color"], markersize=7, label=aperture)
+    if expected is not None:
+        ax.axvline(expected, color="black", linestyle="--", linewidth=1, label="photon noise")
+    ax.set_yticks(heights, list(scatter))
+    ax.set(xscale="log", xlabel="scatter of the white-light curve (ppm)", ylim=(-0.6, len(scatter) - 0.4))
+    ticks = [t for t in (50, 100, 200, 500, 1000, 2000, 5000, 10000) if ax.get_xlim()[0] < t < ax.get_xlim()[1]]
+    ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    ax.minorticks_off()
+    ax.grid(axis="y", color="0.9")
+    ax.set_title(title or "")
+    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0, ncols=3)
     return ax
