@@ -6,6 +6,7 @@ within their segment from 0. Nothing here uses the helpers that the lessons are 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -74,14 +75,16 @@ class Truth:
             rate = detectors.couple(rate)
         return np.where(self.maps(detector).reference_pixel, 0.0, rate / self.gain(detector))
 
-    def noiseless_ramp(self, detector: str, segment: int, integration_: int) -> np.ndarray:
+    def noiseless_ramp(self, detector: str, segment: int, integration_: int, without=()) -> np.ndarray:
         """Linear DN above bias in each group, without noise and cosmic rays, shape (group, row, column), float32.
 
-        Full well, charge migration, inter-pixel capacitance and bias settling take part, the non-linearity does not.
+        Full well, charge migration, inter-pixel capacitance and bias settling take part, the non-linearity does not;
+        ``without`` names effects to leave out, such as ``("charge_migration",)``.
         """
-        rate = self.electron_rate(detector, segment, integration_)
-        electrons = (rate * self.recipe.times[:, None, None]).astype(np.float32)
-        return integration.collect(self.recipe, detector, electrons)
+        recipe = replace(self.recipe, without=self.recipe.without | set(without))
+        rate = integration.electron_rate(recipe, detector, recipe.locate(segment, integration_))
+        electrons = (rate * recipe.times[:, None, None]).astype(np.float32)
+        return integration.collect(recipe, detector, electrons)
 
     def dark_ramp(self, detector: str) -> np.ndarray:
         """Signal without light (DN) in each group, shape (group, row, column): dark current and bias settling.
