@@ -261,10 +261,12 @@ class Observation:
     def examples(self) -> dict[str, Example]:
         """Worked examples by name: detector, segment, integration, row, column, group, and what is to be seen there.
 
+        Rows and columns are those of the data's array, also in an exposure that keeps only some columns.
         Planted in a simulated exposure; in the real one the coordinates that the published lesson uses.
         """
         if self.is_simulated:
-            return dict(self.truth.examples)
+            first = self.truth.recipe.columns[0]
+            return {name: replace(place, column=place.column - first) for name, place in self.truth.examples.items()}
         return _published_examples(self)
 
     def _file(self, detector, segment) -> uncal.Uncal:

@@ -140,8 +140,9 @@ def test_two_simulated_detectors_do_not_mix(obs, tmp_path):
     other = Recipe(integrations=(1,), groups=2, columns=(0, 16), detectors=("NRS1",), seed=6, plant=())
     with pytest.raises(RuntimeError, match="restart the kernel"):
         tso.open_observation(other, root=tmp_path, progress=False)
-    same_detector = Recipe(integrations=(1,), groups=2, columns=(8, 24), detectors=("NRS1",), seed=5, plant=())
+    same_detector = Recipe(integrations=(1,), groups=2, columns=(8, 24), detectors=("NRS1",), seed=5)
     narrow = tso.open_observation(same_detector, root=tmp_path, progress=False)
+    assert all(0 <= example.column < 16 for example in narrow.examples.values())
     for which, columns in ((narrow, 16), (obs, 64), (narrow, 16)):  # each gets the dark that fits it
         with which.after("dark_current") as ramp:
             assert ramp.data.shape[-1] == columns
