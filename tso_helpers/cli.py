@@ -276,9 +276,11 @@ def _announce(done, where):
 
 
 def _become(command):
-    """Go on as another program, so that its signals and exit code are ours."""
+    """Go on as JupyterLab, so that its signals and exit code are ours."""
+    # Our settings (no question about news on a learner's first day) are looked for after the user's own folders.
+    settings = [*filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")]), str(Path(__file__).parent / "jupyter")]
     sys.stdout.flush()
-    os.execv(command[0], command)
+    os.execve(command[0], command, os.environ | {"JUPYTER_CONFIG_PATH": os.pathsep.join(settings)})
 
 
 def _prepare_data():

@@ -141,6 +141,7 @@ def test_lesson_00_runs_in_the_browser(browser, lab):
     assert not any(cell["count"] or cell["pictures"] for cell in before), "a learner's copy begins without outputs"
     cells = run_all(page)
     keep_screenshot(page, "lesson_00")
+    assert not page.get_by_text("official Jupyter news").count(), "something else asks for attention"
     assert [cell["errors"] for cell in cells if cell["errors"]] == []
     assert sum(cell["pictures"] for cell in cells) >= 3
     figure = page.locator(".jp-OutputArea-output img").first
