@@ -17,8 +17,8 @@
 # %% [markdown]
 # # 02 · Read the data-quality flags
 #
-# You run the first step of Stage 1 on a raw ramp, find out which pixels it declares bad and why, and learn to read, count
-# and set flags.
+# You run the first step of Stage 1 on a raw ramp, find out which pixels it declares bad and why, and learn to read,
+# count and set flags.
 #
 # **You will be able to**
 #
@@ -28,8 +28,8 @@
 # - tell the flagged pixels that ramp fitting leaves out from those that it uses all the same;
 # - hand flags of your own to the step, and save what a step gives.
 #
-# **You need** [00 · Start here](00_start_here.ipynb) for the words *ramp*, *integration* and *group*; helpful:
-# [01 · Download and look](01_download_and_quick_looks.ipynb). Words in the [glossary](glossary.md).
+# **You need** [00 · Start here](00_start_here.ipynb) for the words *ramp*, *integration* and *group*; helpful: [01 ·
+# Download the data and take quick looks](01_download_and_quick_looks.ipynb). Words in the [glossary](glossary.md).
 #
 # **Takes** 20 min to read and try, 15 s to run; 0.8 GB peak memory; 0.3 GB disk.
 
@@ -55,17 +55,17 @@ tso.plotting.stage1_map(here="dq_init")
 plt.show()
 
 # %% [markdown]
-# *What to notice:* `dq_init` is the first step of the lessons. Every step after it reads the flags that it sets, and adds
-# others.
+# *What to notice:* `dq_init` is the first step of the lessons. Every step after it reads the flags that it sets, and
+# adds others.
 #
 # ## Two arrays of flags
 #
 # No detector is perfect, and no pixel is good at every moment. The pipeline never deletes a bad value. It keeps the
 # value, and writes down beside it what is wrong: a **data-quality flag**, DQ flag for short.
 #
-# A ramp carries two arrays of flags. `pixeldq` (row, column) holds what is wrong with a pixel **all the time**. `groupdq`
-# (integration, group, row, column) holds what happened to **one sample**, such as a cosmic ray. A raw file has neither.
-# When it is opened as a `RampModel`, both are made and filled with zeros:
+# A ramp carries two arrays of flags. `pixeldq` (row, column) holds what is wrong with a pixel **all the time**.
+# `groupdq` (integration, group, row, column) holds what happened to **one sample**, such as a cosmic ray. A raw file
+# has neither. When it is opened as a `RampModel`, both are made and filled with zeros:
 
 # %% tags=["before-step"]
 detector, segment = obs.detectors[0], obs.segments[0]
@@ -85,9 +85,9 @@ assert not ramp.groupdq.any(), "the raw ramp carries flags already"
 #
 # ## Where bad pixels come from
 #
-# Which pixels are bad was found out beforehand, from dark exposures (hot and noisy pixels) and from exposures of an even
-# lamp (dead and dull ones). The result is a **reference file** called MASK, one per detector. It is made again now and
-# then, because pixels change.
+# Which pixels are bad was found out beforehand, from dark exposures (hot and noisy pixels) and from exposures of an
+# even lamp (dead and dull ones). The result is a **reference file** called MASK, one per detector. It is made again now
+# and then, because pixels change.
 #
 # | flag | what is wrong |
 # |---|---|
@@ -143,16 +143,16 @@ for line in tso.logs.lines(step="dq_init"):
 #
 # ## Look
 #
-# Where are the flagged pixels? Single pixels of a frame that is 2048 columns wide are too small to see, so each is drawn
-# as a marker.
+# Where are the flagged pixels? Single pixels of a frame that is 2048 columns wide are too small to see, so each is
+# drawn as a marker.
 
 # %%
 tso.plotting.plot_dq_map(flagged.pixeldq, most=7, title=f"{detector}: flags after dq_init")
 plt.show()
 
 # %% [markdown]
-# *What to notice:* bad pixels are strewn at random over the whole frame. Four columns of `REFERENCE_PIXEL` stand at either
-# end. A pixel may carry two flags at once: most bad pixels have a `DO_NOT_USE` under the marker of their kind.
+# *What to notice:* bad pixels are strewn at random over the whole frame. Four columns of `REFERENCE_PIXEL` stand at
+# either end. A pixel may carry two flags at once: most bad pixels have a `DO_NOT_USE` under the marker of their kind.
 #
 # What do the flags buy you? To see that, take the light that each pixel collects, last group minus first group, as the
 # median of all integrations. Beside it, what its left and right neighbours collect: a bad pixel is one that does not
@@ -189,15 +189,15 @@ plt.show()
 
 # %% [markdown]
 # *What to notice:* the bright band is the spectrum. In the first image a dark hole is in the middle of it, the dead
-# pixel, and single bright specks beside it are hot pixels. In the second image those pixels are grey: a number
-# that you can't trust has become no number. Many of the grey pixels did not look bad before, because in faint light a dead
-# pixel can't be told from a good one. A small grey cross is an open pixel with its four neighbours.
+# pixel, and single bright specks beside it are hot pixels. In the second image those pixels are grey: a number that you
+# can't trust has become no number. Many of the grey pixels did not look bad before, because in faint light a dead pixel
+# can't be told from a good one. A small grey cross is an open pixel with its four neighbours.
 #
 # ## What 2147483648 means
 #
-# A DQ value is one integer that holds up to 32 answers of yes or no. Each flag has a **bit** of its own, a power of two,
-# and the value is the sum of the bits that are set. Take the pixel in the corner of the frame, and write its value in
-# the binary system:
+# A DQ value is one integer that holds up to 32 answers of yes or no. Each flag has a **bit** of its own, a power of
+# two, and the value is the sum of the bits that are set. Take the pixel in the corner of the frame, and write its value
+# in the binary system:
 
 # %%
 corner = flagged.pixeldq[0, 0]
@@ -259,8 +259,8 @@ print(f"sum of the counts: {table['count'].sum()}; flagged pixels: {n_flagged}")
 assert table["count"].sum() > n_flagged
 
 # %% [markdown]
-# More: a pixel that is `HOT` and `DO_NOT_USE` stands in two rows of the table. If you said "equal", you thought of flags as
-# boxes that a pixel is sorted into. They are ticks on a list.
+# More: a pixel that is `HOT` and `DO_NOT_USE` stands in two rows of the table. If you said "equal", you thought of
+# flags as boxes that a pixel is sorted into. They are ticks on a list.
 #
 # ### Reference pixels
 #
@@ -344,8 +344,8 @@ plt.show()
 #
 # ## Compare with the truth
 #
-# Somebody made the mask by measuring, so it can be wrong. In the simulated exposure you can look up which pixels *really*
-# are bad. How many of them does the mask know?
+# Somebody made the mask by measuring, so it can be wrong. In the simulated exposure you can look up which pixels
+# *really* are bad. How many of them does the mask know?
 
 # %%
 if obs.truth is None:
@@ -361,8 +361,8 @@ else:
         assert 0.9 < known / bad.sum() < 1
 
 # %% [markdown]
-# Nearly all, but not all. Two of the unknown hot pixels are so hot that they are full before the first group is
-# read. You will meet them in lesson 03. Others you can find yourself, in the second exercise.
+# Nearly all, but not all. Some of the unknown hot pixels are so hot that they are full before the first group is read.
+# You will meet them in lesson 03. Others you can find yourself, in the second exercise.
 #
 # Be fair to the simulation as well: it makes dead, dull, open and hot pixels behave badly. Those flagged `RC`,
 # `UNRELIABLE_SLOPE` and `OTHER_BAD_PIXEL` carry the name only, and behave like any other pixel.
@@ -414,7 +414,7 @@ del careful
 # ## Save, and read again
 #
 # Any step writes its result when you ask for it, under the name of the input with the name of the step at its end. A
-# ramp of this size takes some 80 MB, so try it on the small image of the target acquisition:
+# whole ramp takes a lot of disk, so try it on the small image of the target acquisition:
 
 # %%
 for path in obs.target_acquisition[:1]:
@@ -455,8 +455,8 @@ for name in obs.detectors:
             assert np.count_nonzero(short.pixeldq & flagged.pixeldq) == np.count_nonzero(short.pixeldq) == n_flagged > 0
 
 # %% [markdown]
-# The segments of one detector agree, because the flags belong to the pixels. The two detectors differ: they are two pieces
-# of hardware.
+# The segments of one detector agree, because the flags belong to the pixels. The two detectors differ: they are two
+# pieces of hardware.
 #
 # The later lessons ask for `obs.after("dq_init", detector, segment)`, or for the ramp after a later step, and get
 # this step with it.
@@ -469,8 +469,8 @@ for name in obs.detectors:
 #
 # <details><summary>Hint</summary>
 #
-# `tso.dq.mask(flags)` without a name is True for any flag. "See light" excludes the reference pixels. Masks are combined
-# with `&`, and `~` is "not".
+# `tso.dq.mask(flags)` without a name is True for any flag. "See light" excludes the reference pixels. Masks are
+# combined with `&`, and `~` is "not".
 #
 # </details>
 
@@ -487,8 +487,8 @@ assert tso.exercises.check("flags-used-all-the-same", answer, pixeldq=flagged.pi
 # %% [markdown]
 # ### 2. Find the pixels that the mask doesn't know
 #
-# An experiment with the step's own parameter. A pixel is suspicious when it is brighter than the median of the 15 pixels
-# around it in its row by more than 100 DN *plus* 20 % of that median:
+# An experiment with the step's own parameter. A pixel is suspicious when it is brighter than the median of the 15
+# pixels around it in its row by more than 100 DN *plus* 20 % of that median:
 #
 # ```python
 # from scipy.ndimage import median_filter
@@ -501,7 +501,8 @@ assert tso.exercises.check("flags-used-all-the-same", answer, pixeldq=flagged.pi
 #
 # <details><summary>Hint</summary>
 #
-# `own = np.where(suspicious, np.uint32(1), np.uint32(0))`, then `fits.writeto(...)` and `user_supplied_dq=` as in "Tune".
+# `own = np.where(suspicious, np.uint32(1), np.uint32(0))`, then `fits.writeto(...)` and `user_supplied_dq=` as in
+# "Tune".
 #
 # </details>
 
@@ -546,7 +547,9 @@ assert tso.exercises.check("flags-of-your-own", answer, pixeldq=flagged.pixeldq,
 #
 # ## References
 #
-# - JWST pipeline, [dq_init step](https://jwst-pipeline.readthedocs.io/en/latest/jwst/dq_init/index.html) and
-#   [list of the data-quality flags](https://jwst-pipeline.readthedocs.io/en/latest/jwst/references_general/references_general.html).
-# - JDox, [NIRSpec detectors](https://jwst-docs.stsci.edu/jwst-near-infrared-spectrograph/nirspec-instrumentation/nirspec-detectors).
+# - JWST pipeline, [dq_init step](https://jwst-pipeline.readthedocs.io/en/latest/jwst/dq_init/index.html) and [list of
+#   the data-quality
+#   flags](https://jwst-pipeline.readthedocs.io/en/latest/jwst/references_general/references_general.html).
+# - JDox, [NIRSpec
+#   detectors](https://jwst-docs.stsci.edu/jwst-near-infrared-spectrograph/nirspec-instrumentation/nirspec-detectors).
 # - N. Espinoza, TSO JWebbinar: the worked example that this series follows.
