@@ -228,3 +228,11 @@ def test_sanitizers_never_touch_a_number():
     assert len(patterns) <= 6
     for number in ("0.1457", "12", "-3.2e-05", "2147483648", "1.4 s", "256 pixels", "36000 DN"):
         assert not any(re.search(pattern, number) for pattern in patterns), number
+
+
+def test_the_glossary_is_in_order_and_names_lessons_that_exist():
+    text = (notebooks.NOTEBOOKS / "glossary.md").read_text(encoding="utf-8")
+    words = [word.lower() for word in re.findall(r"^\| \*\*(.+?)\*\*", text, flags=re.MULTILINE)]
+    assert len(words) > 60
+    assert words == sorted(set(words))
+    assert set(re.findall(r"\[(\d\d)\] \|$", text, flags=re.MULTILINE)) <= {path.name[:2] for path in LESSONS}
