@@ -7,13 +7,23 @@ JUMP_DET. Flags are (integration, group, row, column), zero-based. The list of t
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from astropy.stats import binom_conf_interval
 from astropy.table import Table
 
 from . import dq
 
-__all__ = ["breakdown", "completeness", "false_positives", "jumps_per_integration", "new_flags", "opportunities"]
+__all__ = [
+    "breakdown",
+    "completeness",
+    "false_positives",
+    "jumps_per_integration",
+    "new_flags",
+    "opportunities",
+    "significance",
+]
 
 _JUMP = np.uint8(dq.FLAGS["JUMP_DET"])
 _NEIGHBOURS = ((-1, 0), (1, 0), (0, -1), (0, 1))  # those that the step flags too (flag_4_neighbors)
@@ -116,6 +126,63 @@ def opportunities(shape, differences=False):
     if len(shape) != 4:
         raise ValueError(f"flags have four axes (integration, group, row, column), not shape {tuple(shape)}")
     return int((shape[1] - bool(differences)) * shape[2] * shape[3])
+
+
+def significance(data, gain, read_noise, unusable=None):
+    """By how many standard deviations each sample jumps from the one before, as the two-point method sees it.
+
+    Parameters
+    ----------
+    data : array, shape (integration, group, row, column)
+        DN.
+    gain : array, shape (row, column)
+        e-/DN.
+    read_noise : array, shape (row, column)
+        Noise of the difference of two reads, DN, as the READNOISE reference file gives it.
+    unusable : array of bool, shape of `data`, optional
+        Samples to leave out, such as saturated ones.
+
+    Returns
+    -------
+    array of float32, shape of `data`
+        (difference - median difference of the pixel) / expected noise of a difference; NaN in the first group, which
+        has no difference, and where one of the two samples is unusable. The median is over all differences of a pixel,
+        in all integrations together.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
+    Notes
+    -----
+    Anderson & Gordon 2011 (doi:10.1086/662593), as in stcal's ``twopoint_difference`` where a ramp has at least 10
+    differences; with fewer, stcal removes one jump at a time and takes the median again.
+
+    Examples
+    --------
+    >>> data = np.array([0.0, 10, 20, 130, 140])[np.newaxis, :, np.newaxis, np.newaxis]
+    >>> significance(data, gain=np.ones((1, 1)), read_noise=np.full((1, 1), np.sqrt(90.0)))[0, :, 0, 0].tolist()
+    [nan, 0.0, 0.0, 10.0, 0.0]
+    """
+    data, gain, read_noise = np.asarray(data), np.asarray(gain), np.asarray(read_noise)
+    if data.ndim != 4 or gain.shape != data.shape[2:] or read_noise.shape != data.shape[2:]:
+        raise ValueError(
+            f"a ramp (integration, group, row, column) and maps of its frames are needed, not shapes {data.shape}, "
+            f"{gain.shape} and {read_noise.shape}"
+        )
+    result = np.full(data.shape, np.nan, dtype=np.float32)
+    for row in range(data.shape[2]):  # a row at a time, so that temporaries stay small
+        samples = data[:, :, row] * gain[row]
+        if unusable is not None:
+            samples = np.where(unusable[:, :, row], np.nan, samples)
+        steps = np.diff(samples, axis=1)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "All-NaN slice encountered")
+            middle = np.nanmedian(steps, axis=(0, 1))
+        sigma = np.sqrt(np.abs(middle) + (gain[row] * read_noise[row]) ** 2)
+        result[:, 1:, row] = (steps - middle) / np.where(sigma > 0, sigma, np.nan)
+    return result
 
 
 def completeness(flags, hits, edges, usable=None):

@@ -146,3 +146,33 @@ def test_errors_say_what_is_wrong():
 def test_hits_outside_the_array_are_left_out():
     hits = table((7, 1, 2, 2, 900.0), (0, 9, 2, 2, 900.0), (0, 1, 2, 2, 900.0), (0, 1, 2, -1, 900.0))
     assert jumps.completeness(flags((0, 1, 2, 2)), hits, [1, 1e5])["hits"].tolist() == [1]
+
+
+def test_significance_of_a_planted_jump():
+    rng = np.random.default_rng(1)
+    data = np.cumsum(rng.normal(50, 10, (3, 20, 4, 5)), axis=1)
+    data[1, 7:, 2, 3] += 400
+    gain, noise = np.full((4, 5), 2.0), np.full((4, 5), 8.0)
+    found = jumps.significance(data, gain, noise)
+    assert np.isnan(found[:, 0]).all()
+    assert np.unravel_index(np.nanargmax(found), found.shape) == (1, 7, 2, 3)
+    middle = np.median(np.diff(2 * data[:, :, 2, 3], axis=1))
+    expected = (2 * (data[1, 7, 2, 3] - data[1, 6, 2, 3]) - middle) / np.sqrt(middle + 16**2)
+    assert found[1, 7, 2, 3] == pytest.approx(expected, rel=1e-5)
+
+
+def test_significance_leaves_out_what_is_unusable():
+    data = np.arange(24.0).reshape(1, 6, 2, 2)
+    unusable = np.zeros(data.shape, dtype=bool)
+    unusable[0, 3, 0, 0] = True
+    unusable[:, :, 1, 1] = True
+    found = jumps.significance(data, np.ones((2, 2)), np.ones((2, 2)), unusable)
+    assert np.isnan(found[0, :, 0, 0]).tolist() == [True, False, False, True, True, False]
+    assert np.isnan(found[0, :, 1, 1]).all()
+    assert np.isnan(jumps.significance(np.zeros((1, 3, 1, 1)), np.ones((1, 1)), np.zeros((1, 1)))).all()
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 2), (1, 3, 2, 3)])
+def test_significance_needs_maps_of_the_frame(shape):
+    with pytest.raises(ValueError, match="maps of its frames"):
+        jumps.significance(np.zeros(shape), np.ones((2, 2)), np.ones((2, 2)))

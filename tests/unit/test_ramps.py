@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from stdatamodels.jwst import datamodels
 
 from tso_helpers import ramps
 
@@ -138,3 +139,43 @@ def test_slope_line_starts_at_the_first_usable_sample():
         ramps.slope_line(times, samples, 2.0, np.zeros(5, dtype=bool))
     with pytest.raises(ValueError, match="usable"):
         ramps.slope_line(times, samples, 2.0, usable[1:])
+
+
+def _model(shape=(4, 8, 3, 20)):
+    model = datamodels.RampModel(shape)
+    model.data = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    model.groupdq = np.zeros(shape, dtype=np.uint8)
+    model.pixeldq = np.arange(60, dtype=np.uint32).reshape(shape[2:])
+    exposure, window = model.meta.exposure, model.meta.subarray
+    exposure.nframes, exposure.groupgap, exposure.group_time, exposure.ngroups = 1, 4, 4.51, shape[1]
+    exposure.integration_start, exposure.integration_end, exposure.drop_frames1 = 5, 8, 0
+    window.xstart, window.xsize = 1, shape[3]
+    return model
+
+
+def test_cut_keeps_the_chosen_part_and_says_so():
+    model = _model()
+    part = ramps.cut(model, integrations=slice(1, 3), columns=slice(6, 10))
+    assert np.array_equal(part.data, model.data[1:3, :, :, 6:10])
+    assert np.array_equal(part.pixeldq, model.pixeldq[:, 6:10])
+    assert part.groupdq.shape == part.data.shape
+    assert (part.meta.subarray.xstart, part.meta.subarray.xsize) == (7, 4)
+    assert (part.meta.exposure.integration_start, part.meta.exposure.integration_end) == (6, 7)
+    part.data[:] = -1
+    assert model.data.min() == 0
+    assert model.meta.subarray.xsize == 20
+
+
+def test_cut_groups_are_farther_apart():
+    part = ramps.cut(_model(), groups=slice(None, None, 3))
+    exposure = part.meta.exposure
+    assert (exposure.ngroups, exposure.groupgap, exposure.nframes) == (3, 14, 1)
+    assert exposure.group_time == pytest.approx(13.53)
+    assert ramps.cut(_model(), groups=slice(2, None)).meta.exposure.drop_frames1 == 10
+
+
+def test_cut_leaves_something_without_gaps():
+    with pytest.raises(ValueError, match="nothing is left"):
+        ramps.cut(_model(), integrations=slice(9, 10))
+    with pytest.raises(ValueError, match="columns are cut without gaps"):
+        ramps.cut(_model(), columns=slice(0, 10, 2))

@@ -7,10 +7,12 @@ from .dq import plot_dq_map, plot_tally
 from .explorer import ramp_explorer
 from .first_look import plot_raw_spectra, show_target_acquisition
 from .frames import column_profile, compare_columns, compare_frames, row_profiles, show_frame, show_mask
+from .hits import plot_outliers, plot_significance, plot_threshold_scan, show_stamps
 from .jumps import plot_breakdown, plot_completeness, plot_jumps_per_integration
 from .light_curve import compare_light_curves, plot_light_curve, plot_pulls
 from .noise import compare_scatter, plot_against_half_width, plot_drift, plot_mask_stages, plot_power_spectrum
 from .ramps import plot_linearity_ratio, plot_ramp
+from .slopes import plot_aperture_trade, plot_slope, plot_slope_estimates
 from .stage1_map import stage1_map
 from .style import COLOURS, use_style
 
@@ -24,6 +26,7 @@ __all__ = [
     "compare_scatter",
     "plot_against_half_width",
     "plot_agreement",
+    "plot_aperture_trade",
     "plot_bits",
     "plot_breakdown",
     "plot_completeness",
@@ -37,16 +40,22 @@ __all__ = [
     "plot_light_curve",
     "plot_linearity_ratio",
     "plot_mask_stages",
+    "plot_outliers",
     "plot_power_spectrum",
     "plot_pulls",
     "plot_ramp",
     "plot_raw_spectra",
     "plot_reference_pixels",
+    "plot_significance",
+    "plot_slope",
+    "plot_slope_estimates",
     "plot_tally",
+    "plot_threshold_scan",
     "ramp_explorer",
     "row_profiles",
     "show_frame",
     "show_mask",
+    "show_stamps",
     "show_target_acquisition",
     "stage1_map",
     "use_style",
