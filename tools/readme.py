@@ -1,8 +1,10 @@
 #!/usr/bin/env python
 """Make what README.md shows of the lessons: the table with measured time and memory, and the figure at its top.
 
-    python tools/readme.py table      execute each lesson with nothing prepared but the exposure; rewrite the table
-    python tools/readme.py figure     figures/transit.png: the light curve before and after Stage 1
+    python tools/readme.py table [03 07 ...]    execute lessons with nothing prepared but the exposure; renew their rows
+    python tools/readme.py figure               figures/transit.png: the light curve before and after Stage 1
+
+The table gives processor time rather than time on the clock, because that does not depend on what else a machine does.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ def row(path, report):
     """One row of the table."""
     title, minutes = opening(path)
     lesson = f"[{path.name[:2]} · {title}](notebooks/{path.stem}.ipynb)"
-    return f"| {lesson} | {minutes} min | {report.seconds:.0f} s | {report.peak_memory / 1e9:.1f} GB |"
+    return f"| {lesson} | {minutes} min | {report.processor:.0f} s | {report.peak_memory / 1e9:.1f} GB |"
 
 
 def measure(path, observation):
@@ -47,17 +49,19 @@ def measure(path, observation):
     return report
 
 
-def table():
-    """Rewrite the table between the two marks of README.md."""
+def table(names):
+    """Renew rows of the table between the two marks of README.md; those of other lessons stay."""
     observation = tso.open_observation("simulated")
-    rows = ["| lesson | teach | run | memory |", "|---|---|---|---|"]
-    for path in notebooks.sources():
-        rows.append(row(path, measure(path, observation)))
-        print(rows[-1])
+    measured = {path.stem: row(path, measure(path, observation)) for path in notebooks.sources(names)}
     begin, end = map(re.escape, MARKS)
-    text = re.sub(f"(?s)({begin}).*({end})", lambda found: "\n\n".join([found[1], "\n".join(rows), found[2]]),
-                  README.read_text(encoding="utf-8"))  # fmt: skip
-    _replace(README, text.encode())
+    readme = README.read_text(encoding="utf-8")
+    before = re.search(f"(?s){begin}(.*){end}", readme).group(1)
+    known = {match[1]: match[0] for match in re.finditer(r"(?m)^\|.*\(notebooks/(\w+)\.ipynb\).*\|$", before)}
+    rows = ["| lesson | teach | run | memory |", "|---|---|---|---|"]
+    rows += [text for _, text in sorted((known | measured).items())]
+    print("\n".join(rows))
+    body = "\n\n".join([MARKS[0], "\n".join(rows), MARKS[1]])
+    _replace(README, re.sub(f"(?s){begin}.*{end}", lambda _: body, readme).encode())
 
 
 def _replace(path, content):
@@ -110,7 +114,9 @@ def figure():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["table", "figure"])
-    {"table": table, "figure": figure}[parser.parse_args().what]()
+    parser.add_argument("lessons", nargs="*", metavar="NN", help="for the table: only these lessons")
+    arguments = parser.parse_args()
+    table(arguments.lessons) if arguments.what == "table" else figure()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 The kernel gets a start-up file of its own (through IPYTHONDIR), so a lesson needs no line for it. The start-up file
 
 - counts the asserts that ran, by rewriting each ``assert`` of a cell into itself and a note of its line;
-- records the kernel's peak memory after every cell;
+- records the kernel's peak memory and processor time after every cell;
 - switches progress bars off, because a bar that is drawn only on the first run would change what is stored;
 - on request lets a pipeline step do nothing, so that a test can see whether the lesson's asserts notice.
 
@@ -34,6 +34,7 @@ class Report:
     """What one run of a notebook took, and which of its asserts ran."""
 
     seconds: float = 0.0
+    processor: float = 0.0  # seconds of processor time, the kernel's own and that of what it started
     peak_memory: int = 0  # bytes, the kernel's own process
     asserts: dict = field(default_factory=dict)  # (cell, line) -> source of every assert that stands in the notebook
     outcomes: dict = field(default_factory=dict)  # (cell, line) -> True (held) or False, for those that ran
@@ -131,7 +132,7 @@ def start(shell):
             skip_step(name)
     if LOG in os.environ:
         shell.ast_transformers.append(_NoteAsserts(go_on=bool(skip)))
-        shell.events.register("post_run_cell", lambda result: _log(peak=peak_memory()))
+        shell.events.register("post_run_cell", lambda result: _log(peak=peak_memory(), processor=sum(os.times()[:4])))
 
 
 def kernel_environment(folder, skip=(), **variables):
@@ -162,6 +163,7 @@ def read_log(path, report):
         entry = json.loads(line)
         if "peak" in entry:
             report.peak_memory = max(report.peak_memory, entry["peak"])
+            report.processor = max(report.processor, entry["processor"])
         else:
             key = entry["cell"], entry["line"]
             report.outcomes[key] = report.outcomes.get(key, True) and entry["held"]
