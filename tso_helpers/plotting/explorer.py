@@ -191,17 +191,18 @@ def _build(explorer, examples):
     """The controls, the picture and the words, wired to the explorer."""
     import ipywidgets
 
-    look = {"layout": ipywidgets.Layout(width="11em"), "style": {"description_width": "5em"}}
+    look = {"layout": ipywidgets.Layout(width="12em"), "style": {"description_width": "6em"}}
     controls = {"Detector": ipywidgets.Dropdown(options=list(explorer._ramps), value=explorer.detector, **look)}
     for name in ("Integration", "Row", "Column"):
         controls[name] = ipywidgets.BoundedIntText(continuous_update=False, **look)
     if examples:
-        look["layout"] = ipywidgets.Layout(width="22em")
+        look["layout"] = ipywidgets.Layout(width="24em")
         controls["Example"] = ipywidgets.Dropdown(options=[_NO_EXAMPLE, *examples], **look)
     for name, control in controls.items():
         control.description = name
         control.add_class(f"tso-explorer-{name.lower()}")
-    picture = ipywidgets.Image(value=explorer._png(), format="png")
+    size = ipywidgets.Layout(width=f"{96 * WIDTH:.0f}px", max_width="100%")  # as wide as other figures, not stretched
+    picture = ipywidgets.Image(value=explorer._png(), format="png", layout=size)
     text = ipywidgets.HTML(value=explorer.describe())
     text.add_class("tso-explorer-text")
     place = [control for name, control in controls.items() if name != "Example"]
