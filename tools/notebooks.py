@@ -20,6 +20,7 @@ import os
 import re
 import sys
 import tempfile
+from itertools import zip_longest
 from pathlib import Path
 
 import jupytext
@@ -29,6 +30,7 @@ from PIL import Image
 import tso_helpers.headless
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+SHOWN = 4  # differences between a pair that are named; after an edit there may be hundreds
 IGNORE = "nbval-ignore-output"
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -135,6 +137,14 @@ def _cells(notebook):
     return [(cell.cell_type, cell.source, sorted(cell.metadata.get("tags", []))) for cell in notebook.cells]
 
 
+def _first_difference(here, there):
+    """Of two texts, the first lines that differ; anything else as it is."""
+    if not isinstance(here, str):
+        return here, there
+    pairs = zip_longest(here.splitlines(), there.splitlines(), fillvalue="")
+    return next(((a, b) for a, b in pairs if a != b), (here, there))
+
+
 def pair_problems(path):
     """How a lesson's .ipynb differs from what its .py says; an empty list when it does not."""
     target = path.with_suffix(".ipynb")
@@ -147,7 +157,9 @@ def pair_problems(path):
     for number, (ours, theirs) in enumerate(zip(_cells(source), _cells(stored), strict=False)):
         for what, here, there in zip(("type", "source", "tags"), ours, theirs, strict=True):
             if here != there:
+                here, there = _first_difference(here, there)
                 problems.append(f"cell {number}: {what} is {here!r} in {path.name}, {there!r} in {target.name}")
+    problems = problems[:SHOWN] + [f"and {len(problems) - SHOWN} more differences"] * (len(problems) > SHOWN)
     if [cell.id for cell in source.cells] != [cell.get("id") for cell in stored.cells]:
         problems.append("cell ids are not those that the build gives")
     if source.metadata != stored.metadata:
