@@ -28,6 +28,7 @@ _MODULES = (
     "observation",
     "one_over_f",
     "plotting",
+    "products",
     "ramps",
     "simulation",
     "trace",

@@ -178,3 +178,33 @@ def test_segments_are_put_in_order_of_time(order):
 def test_segments_that_do_not_go_together(segments, words):
     with pytest.raises(ValueError, match=words):
         light_curve.stitch(segments)
+
+
+def test_noise_budget_tells_shared_noise_from_own():
+    random = np.random.default_rng(5)
+    own = random.normal(0, 1, (300, 6, 40))
+    column = random.normal(0, 1, (300, 1, 40))
+    budget = light_curve.noise_budget(100 + own + column)
+    total = 100 * 6 * 40
+    assert budget["pixels"] == pytest.approx(1e6 * np.sqrt(240 * 2) / total, rel=0.02)
+    assert budget["columns"] == pytest.approx(1e6 * np.sqrt(240 + 40 * 36) / total, rel=0.03)
+    assert budget["sum"] == pytest.approx(budget["columns"], rel=0.15)
+
+
+def test_noise_budget_looks_at_what_was_chosen():
+    data = 100 + np.random.default_rng(5).normal(0, 1, (60, 4, 30))
+    chosen = np.ones(60, dtype=bool)
+    chosen[20:30] = False
+    data[20:30] *= 0.9
+    aperture = np.zeros((4, 30), dtype=bool)
+    aperture[1] = True
+    data[:, 3] += np.arange(60)[:, np.newaxis] * 50  # outside the aperture
+    budget = light_curve.noise_budget(data, chosen, aperture)
+    assert budget["columns"] == pytest.approx(budget["pixels"])
+    assert budget["pixels"] == pytest.approx(1e6 * np.sqrt(30) / 3000, rel=0.1)
+    with pytest.raises(ValueError, match="two pairs"):
+        light_curve.noise_budget(data, np.arange(60) == 3)
+    with pytest.raises(ValueError, match="do not fit"):
+        light_curve.noise_budget(data, chosen[:5])
+    with pytest.raises(ValueError, match="three axes"):
+        light_curve.noise_budget(data[0])
