@@ -31,7 +31,7 @@
 # **You need** [00 · Start here](00_start_here.ipynb) and [02 · data-quality flags](02_dq_init.ipynb); helpful:
 # [03 · saturation](03_saturation.ipynb). Words in the [glossary](glossary.md).
 #
-# **Takes** 35 min to read and try, 35 s to run; 1.2 GB peak memory; 1 GB disk.
+# **Takes** 35 min to read and try, 40 s to run; 1.0 GB peak memory; 1 GB disk.
 
 # %% [markdown]
 # ## Set up
@@ -65,7 +65,7 @@ plt.show()
 #
 # | part | differs between | stays the same over |
 # |---|---|---|
-# | **superbias**: the fixed pattern | pixels | groups, integrations, years |
+# | **superbias**: the fixed pattern | pixels | groups, integrations, whole observations |
 # | **kTC noise**: the charge that a reset leaves behind | pixels, integrations | the groups of one integration |
 # | **pedestal**: the level of the whole frame | groups, integrations | the pixels of one group |
 # | **odd/even offset** | odd and even rows (of every group) | the pixels of one kind |
@@ -102,7 +102,7 @@ print(f"of which added since the first group:  {np.median(light):.0f} DN")
 print(f"brightest pixel: {np.nanpercentile(light, 99.9):.3g} DN added")
 
 # %% [markdown]
-# If you said a half, you thought of the spectrum, where it is true. But most pixels of the frame see hardly any light, and
+# If you said a hundredth, you are close. If you said a half, you thought of the spectrum, where it is true. But most pixels of the frame see hardly any light, and
 # what they show is bias. The slope of the ramp does not care about a *constant* bias. Two things do: the linearity
 # correction ([lesson 05](05_linearity.ipynb)), whose polynomial wants DN *above* the bias, and every part of the bias that
 # **changes from group to group**: that is noise on the slope.
@@ -236,8 +236,8 @@ tso.plotting.compare_profiles({"last group": last, "second-to-last group": befor
 plt.show()
 
 # %% [markdown]
-# *What to notice:* three things. The points are **not at zero**. They go up and down with every row: **even rows are
-# higher than odd ones**. And the two lines have nearly the same shape, but one is **shifted** against the other. The shape
+# *What to notice:* three things. The points are **not at zero**. They go up and down with every row: **even and odd rows
+# differ**. And the two lines have nearly the same shape, but one is **shifted** against the other. The shape
 # that both share is, apart from odd and even, the kTC noise: a random charge that the reset left in each pixel and that
 # stays there for the whole integration.
 

@@ -80,3 +80,11 @@ def test_agreement_draws_the_line_of_equality():
         plotting.plot_agreement(expected, found[:2])
     with pytest.raises(ValueError, match="nothing to draw"):
         plotting.plot_agreement(np.array([np.nan]), np.array([1.0]))
+
+
+def test_binned_rows_are_drawn_where_their_columns_lie():
+    frame = np.arange(24.0).reshape(4, 6)
+    ax = plotting.row_profiles(frame, positions=1.5 + 4 * np.arange(6), limits=(0, 30))
+    assert np.array_equal(ax.lines[0].get_xdata(), [1.5, 5.5, 9.5, 13.5, 17.5, 21.5])
+    assert ax.get_xlim() == (1.0, 22.0)
+    assert ax.get_ylim() == (0, 30)

@@ -1,4 +1,4 @@
-"""The true dark ramp: straight without bias settling, nothing where no effect takes part, nothing in reference pixels."""
+"""The true dark ramp: straight without bias settling, nothing where no effect takes part or in reference pixels."""
 
 from pathlib import Path
 
