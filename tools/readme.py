@@ -50,16 +50,22 @@ def measure(path, observation):
 
 
 def table(names):
-    """Renew rows of the table between the two marks of README.md; those of other lessons stay."""
+    """Measure lessons one after the other, and renew their rows."""
     observation = tso.open_observation("simulated")
-    measured = {path.stem: row(path, measure(path, observation)) for path in notebooks.sources(names)}
+    for path in notebooks.sources(names):
+        renewed = row(path, measure(path, observation))
+        renew(path.stem, renewed)
+        print(renewed)
+
+
+def renew(name, renewed):
+    """Put one row into the table between the two marks of README.md; those of other lessons stay."""
     begin, end = map(re.escape, MARKS)
     readme = README.read_text(encoding="utf-8")
     before = re.search(f"(?s){begin}(.*){end}", readme).group(1)
     known = {match[1]: match[0] for match in re.finditer(r"(?m)^\|.*\(notebooks/(\w+)\.ipynb\).*\|$", before)}
     rows = ["| lesson | teach | run | memory |", "|---|---|---|---|"]
-    rows += [text for _, text in sorted((known | measured).items())]
-    print("\n".join(rows))
+    rows += [text for _, text in sorted((known | {name: renewed}).items())]
     body = "\n\n".join([MARKS[0], "\n".join(rows), MARKS[1]])
     _replace(README, re.sub(f"(?s){begin}.*{end}", lambda _: body, readme).encode())
 
