@@ -31,7 +31,7 @@
 # **You need** [00 · Start here](00_start_here.ipynb) and [02 · data-quality flags](02_dq_init.ipynb); helpful:
 # [07 · 1/f noise](07_one_over_f.ipynb). Words in the [glossary](glossary.md).
 #
-# **Takes** 45 min to read and try, 50 s to run; 1.4 GB peak memory; 1 GB disk.
+# **Takes** 45 min to read and try, 60 s to run; 1.3 GB peak memory; 1 GB disk.
 
 # %% [markdown]
 # ## Set up
@@ -294,7 +294,7 @@ else:
     plt.show()
 
 # %% [markdown]
-# *What to notice:* four bars of similar height. Hits and their neighbours together explain only part of the flags, less than half
+# *What to notice:* four bars of comparable height. Hits and their neighbours together explain only part of the flags, less than half
 # at the default threshold in the default exposure. Telegraph pixels make one of the highest bars although only one pixel in a hundred is
 # one. Their jumps are real, but they come from the detector, not from space. (With real data there is no figure.)
 #
