@@ -20,7 +20,7 @@ from pathlib import Path
 __all__ = ["BUDGET", "CheckpointWarning", "Checkpoints", "budget", "prune"]
 
 #: Bytes that the checkpoints of one observation may take, unless TSO_CHECKPOINT_BYTES says otherwise.
-BUDGET = 1_400_000_000
+BUDGET = 1_200_000_000
 _DATA, _NOTE = "ramp.fits", "note.json"
 _UNFINISHED = ".part-"
 #: Age (s) from which an unfinished checkpoint is taken for the remains of a process that was killed.
