@@ -32,7 +32,7 @@
 # **You need** [00 · Start here](00_start_here.ipynb); helpful: [04 · superbias and reference pixels](04_superbias_refpix.ipynb).
 # Words in the [glossary](glossary.md).
 #
-# **Takes** 50 min to read and try, 50 s to run; 1.3 GB peak memory; 1.2 GB disk.
+# **Takes** 50 min to read and try, 50 s to run; 1.4 GB peak memory; 1.2 GB disk.
 
 # %% [markdown]
 # ## Set up
@@ -145,7 +145,7 @@ plt.show()
 # curve. Where there is no light yet a few of them stray up and down; the fit throws them out, and the dashed line is drawn on to
 # the left. In the fourth panel the dark band follows that line, and columns without a spectrum stay background from top to bottom.
 
-# %%
+# %% tags=["before-step"]
 left = mask[:, columns].sum(axis=0)
 print(f"background rows in the columns with a spectrum: {left.min()} to {left.max()} of {n_rows}")
 assert not mask[np.rint(rows[columns]).astype(int), columns].any(), "the trace itself must be masked"
