@@ -329,7 +329,7 @@ def noise_budget(rates, chosen=None, aperture=None):
     --------
     >>> noise = np.random.default_rng(3).normal(size=(400, 1, 50))
     >>> budget = noise_budget(100 + noise + np.zeros((400, 4, 50)))  # four rows share their noise
-    >>> round(budget["columns"] / budget["pixels"], 6)
+    >>> round(float(budget["columns"] / budget["pixels"]), 6)
     2.0
     """
     rates = np.asarray(rates)

@@ -48,7 +48,7 @@ def plot_significance(series, threshold, ax=None, title=None):
     return ax
 
 
-def show_stamps(images, centre, corner=(0, 0), label="signal (DN)", vmin=None, vmax=None):
+def show_stamps(images, centre, corner=(0, 0), label="signal (DN)", vmin=None, vmax=None, axes=None):
     """Small images side by side with one stretch, and a ring around one pixel.
 
     Parameters
@@ -63,6 +63,8 @@ def show_stamps(images, centre, corner=(0, 0), label="signal (DN)", vmin=None, v
         Quantity and unit.
     vmin, vmax : float, optional
         Stretch; that of all values without it.
+    axes : sequence of matplotlib.axes.Axes, optional
+        As many as there are images, in one figure; a row of new ones without it.
 
     Returns
     -------
@@ -71,7 +73,7 @@ def show_stamps(images, centre, corner=(0, 0), label="signal (DN)", vmin=None, v
     Raises
     ------
     ValueError
-        If there is no image, or their shapes differ.
+        If there is no image, their shapes differ, or there are fewer or more axes than images.
     """
     arrays = [need(image, 2, "an image") for image in images.values()]
     if not arrays or len({array.shape for array in arrays}) > 1:
@@ -79,16 +81,20 @@ def show_stamps(images, centre, corner=(0, 0), label="signal (DN)", vmin=None, v
     rows, columns = arrays[0].shape
     low = min(np.nanmin(array) for array in arrays) if vmin is None else vmin
     high = max(np.nanmax(array) for array in arrays) if vmax is None else vmax
-    fig, axes = plt.subplots(1, len(arrays), figsize=(WIDTH, 2.7), sharey=True, layout="constrained", squeeze=False)
+    if axes is None:
+        _, axes = plt.subplots(1, len(arrays), figsize=(WIDTH, 2.7), sharey=True, layout="constrained")
+    axes = np.atleast_1d(axes)
+    if axes.size != len(arrays):
+        raise ValueError(f"{len(arrays)} axes are needed, {axes.size} were given")
     extent = (corner[1] - 0.5, corner[1] + columns - 0.5, corner[0] - 0.5, corner[0] + rows - 0.5)
-    for ax, (title, array) in zip(axes[0], images.items(), strict=True):
+    for ax, (title, array) in zip(axes, images.items(), strict=True):
         shown = ax.imshow(array, vmin=low, vmax=high, extent=extent, aspect="equal", origin="lower")
         ax.plot(centre[1], centre[0], "o", markersize=14, markerfacecolor="none", markeredgecolor="white")
         ax.set_title(title)
         ax.set_xlabel("column")
-    axes[0, 0].set_ylabel("row")
-    fig.colorbar(shown, ax=list(axes[0]), label=label, pad=0.01, shrink=0.8)
-    return axes[0]
+    axes[0].set_ylabel("row")
+    axes[0].figure.colorbar(shown, ax=list(axes), label=label, pad=0.01, shrink=0.8)
+    return axes
 
 
 def plot_threshold_scan(thresholds, series, ax=None, ylabel="per integration", title=None):
