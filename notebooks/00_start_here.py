@@ -360,7 +360,7 @@ assert tso.exercises.check("start-order", answer)
 #
 # ## Next
 #
-# [01 · Download the data and take quick looks](01_download_and_quick_looks.ipynb). Short of time? Lessons
+# [01 · Download the data and take quick looks](01_download_and_quick_looks.ipynb). Short of time? Parts of lessons
 # [03](03_saturation.ipynb), [07](07_one_over_f.ipynb) and [09](09_ramp_fitting.ipynb) make a workshop of 90 minutes.
 #
 # ## References
