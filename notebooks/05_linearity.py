@@ -322,7 +322,7 @@ assert bright_ratio(1) > bright_ratio(0) + 0.02
 # The step looks at single samples only, so segments are independent. Here are the medians of the brightest pixels of each:
 
 # %%
-del straight, ratio_before, fluence_before, fluence_after, ratio_after
+straight = ratio_before = fluence_before = fluence_after = ratio_after = None  # makes room
 for name in obs.detectors:
     for number in obs.segments:
         with obs.after("linearity", name, number) as model:
