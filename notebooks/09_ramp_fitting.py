@@ -168,7 +168,9 @@ print(*tso.logs.lines(obs.log, "ramp_fit", contains="Using"), sep="\n")
 # The unit stands in the metadata:
 
 # %%
-print(rateints.search("unit"))
+units = rateints.search("unit")
+for path, unit in sorted(zip(units.paths, units.nodes, strict=True)):
+    print(path, "=", unit)
 
 # %% [markdown]
 # DN/s: *per second*, not per group or per integration. For that the step must know how far apart the groups are:
