@@ -152,7 +152,8 @@ def test_asserts_fail_when_the_step_is_skipped(runs, kind, name):
     about_the_step = set(report.asserts) - set(exempt)
     assert about_the_step, "the lesson asserts nothing about its step"
     judged = about_the_step & set(report.outcomes)
-    assert len(judged) >= 0.5 * len(about_the_step), "most were never reached: the run broke rather than told"
+    # An assert may not be reached because a cell before it misses what the step makes: that is noticed as well.
+    assert len(judged) >= min(3, len(about_the_step)), "hardly any was reached: the run broke for another reason"
     held = {key for key in about_the_step if report.outcomes.get(key, False)}
     assert not held, "these hold although the step did nothing:\n" + _listing(report, held)
 
