@@ -217,11 +217,13 @@ else:
 #
 #     frame - np.nanmedian(np.where(mask, frame, np.nan), axis=0)
 #
-# `remove_columns` does that to all of them at once. (`obs.after("one_over_f", ...)` does the same and keeps the result for the next
-# lessons.)
+# `remove_columns` does that to all of them at once. It leaves out the samples in `ignore`: a cosmic-ray event that is big enough to
+# saturate a patch of background would pass for drift, and every pixel of its columns would pay for it.
+# (`obs.after("one_over_f", ...)` does the same as the next cell and keeps the result for the next lessons.)
 
 # %%
-corrected = tso.one_over_f.remove_columns(ramp.data, mask)
+saturated = tso.dq.mask(ramp.groupdq, "SATURATED")
+corrected = tso.one_over_f.remove_columns(ramp.data, mask, ignore=saturated)
 
 after_difference = corrected[integration, group + 1] - corrected[integration, group]
 tso.plotting.compare_frames(difference, after_difference, vmin=-25, vmax=25, label="difference (DN)",
@@ -446,7 +448,7 @@ def fit_rates(model):
 
 flagged = tso.detector1.apply(with_data(ramp, corrected), "jump", copy=False)
 flags = flagged.groupdq.copy()
-by_parity = tso.one_over_f.remove_columns(ramp.data, mask, odd_even=True)
+by_parity = tso.one_over_f.remove_columns(ramp.data, mask, odd_even=True, ignore=saturated)
 rates = {}
 for name, data in (("none", ramp.data), ("column median", corrected), ("with odd/even rows", by_parity)):
     rates[name] = fit_rates(with_data(flagged, data))
@@ -630,7 +632,9 @@ for number in obs.segments:
         pair = rates["none"], rates["column median"]
     else:
         cured = one.copy()
-        tso.one_over_f.remove_columns(one.data, tso.detector1.background(one, half_width), out=cured.data)
+        background = tso.detector1.background(one, half_width)
+        ignore = tso.dq.mask(one.groupdq, "SATURATED")
+        tso.one_over_f.remove_columns(one.data, background, out=cured.data, ignore=ignore)
         cured = tso.detector1.apply(cured, "jump", copy=False)
         pair = fit_rates(with_data(cured, one.data)), fit_rates(cured)
         del cured

@@ -12,7 +12,7 @@ from importlib import import_module
 
 import numpy as np
 
-from . import one_over_f, trace
+from . import dq, one_over_f, trace
 
 __all__ = ["STEPS", "apply", "background", "run", "step_class"]
 
@@ -183,7 +183,8 @@ def background(model, half_width=_HALF_WIDTH):
 def _remove_one_over_f(model, half_width=_HALF_WIDTH, odd_even=False):
     # unwrapped: a headless run of a lesson may have replaced the function, to see whether that lesson notices
     remove = inspect.unwrap(one_over_f.remove_columns)
-    remove(model.data, background(model, half_width), out=model.data, odd_even=odd_even)
+    saturated = dq.mask(model.groupdq, "SATURATED")  # a snowball in the background would pass for drift
+    remove(model.data, background(model, half_width), out=model.data, odd_even=odd_even, ignore=saturated)
     return model
 
 

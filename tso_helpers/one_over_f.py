@@ -42,7 +42,7 @@ FRAME_OVERHEAD = 2  # columns' worth of time after each frame
 # ---------------------------------------------------------------------------------------------------- the correction
 
 
-def column_background(data, mask, odd_even=False):
+def column_background(data, mask, odd_even=False, ignore=None):
     """Median of the background pixels of every column, in every frame.
 
     Parameters
@@ -54,6 +54,8 @@ def column_background(data, mask, odd_even=False):
     odd_even : bool
         Even and odd rows apart: they pass through the amplifier differently, and reference pixels do not remove all
         of it. Where a column has background in rows of one kind only, that median serves both.
+    ignore : array of bool, shape of `data`, optional
+        True for single samples that are no background after all, such as saturated ones.
 
     Returns
     -------
@@ -65,7 +67,7 @@ def column_background(data, mask, odd_even=False):
     TypeError
         If the mask is not made of bool (a DQ array, say).
     ValueError
-        If its shape is not that of a frame, or it leaves no background at all.
+        If its shape is not that of a frame, that of `ignore` not that of the data, or the mask leaves no background.
 
     Examples
     --------
@@ -74,16 +76,18 @@ def column_background(data, mask, odd_even=False):
     [2.0, 5.0]
     """
     data, mask = _check(data, mask)
+    ignore = _check_ignored(ignore, data)
     stack = data.reshape(-1, *data.shape[-2:])
+    left_out = None if ignore is None else ignore.reshape(stack.shape)
     if not odd_even:
-        return _medians(stack, mask).reshape(*data.shape[:-2], -1)
+        return _medians(stack, mask, left_out).reshape(*data.shape[:-2], -1)
     even = (np.arange(mask.shape[0]) % 2 == 0)[:, np.newaxis]
-    both = [_medians(stack, mask & rows) for rows in (even, ~even)]
+    both = [_medians(stack, mask & rows, left_out) for rows in (even, ~even)]
     both = [np.where(np.isnan(one), other, one) for one, other in (both, both[::-1])]
     return np.stack(both, axis=1).reshape(*data.shape[:-2], 2, -1)
 
 
-def remove_columns(data, mask, out=None, odd_even=False):
+def remove_columns(data, mask, out=None, odd_even=False, ignore=None):
     """Subtract from every column of every frame the median of its background pixels.
 
     Parameters
@@ -97,6 +101,9 @@ def remove_columns(data, mask, out=None, odd_even=False):
         Where to put the result; ``out=data`` corrects in place. Without it `data` does not change.
     odd_even : bool
         Even and odd rows apart; see `column_background`.
+    ignore : array of bool, shape of `data`, optional
+        True for single samples that have no say in the medians, such as saturated ones: a column that a snowball covers
+        is then measured by the rows that are left. Where none is left, the column of that group stays as it is.
 
     Returns
     -------
@@ -124,15 +131,17 @@ def remove_columns(data, mask, out=None, odd_even=False):
     [[0.0, 0.0], [0.0, 0.0], [0.0, 20.0]]
     """
     data, mask = _check(data, mask)
+    ignore = _check_ignored(ignore, data)
     if out is None:
         out = np.empty(data.shape, dtype=np.promote_types(data.dtype, np.float32))
     elif out.shape != data.shape:
         raise ValueError(f"out has shape {out.shape}, data has {data.shape}")
     elif not np.issubdtype(out.dtype, np.floating):
         raise TypeError(f"the result has fractions and negative numbers: out must hold floats, not {out.dtype.name}")
-    parts = zip(data, out, strict=True) if data.ndim > 3 else [(data, out)]
-    for part, target in parts:
-        background = np.nan_to_num(column_background(part, mask, odd_even), copy=False, nan=0.0)
+    parts = [slice(None)] if data.ndim <= 3 else range(len(data))
+    for i in parts:
+        part, target, left_out = data[i], out[i], None if ignore is None else ignore[i]
+        background = np.nan_to_num(column_background(part, mask, odd_even, left_out), copy=False, nan=0.0)
         if odd_even:
             for parity in (0, 1):
                 rows = (..., slice(parity, None, 2), slice(None))
@@ -156,7 +165,16 @@ def _check(data, mask):
     return data, mask
 
 
-def _medians(stack, mask):
+def _check_ignored(ignore, data):
+    if ignore is None:
+        return None
+    ignore = np.asarray(ignore)
+    if ignore.dtype != bool or ignore.shape != data.shape:
+        raise ValueError(f"ignore must be bool of shape {data.shape}, not {ignore.dtype.name} of shape {ignore.shape}")
+    return ignore
+
+
+def _medians(stack, mask, ignore=None):
     """Median (frame, column) of the pixels (frame, row, column) that `mask` (row, column) names; NaN without any.
 
     Columns with as many pixels as each other are sorted together, in pieces of an eighth of the columns or less, so
@@ -178,7 +196,18 @@ def _medians(stack, mask):
                 samples = np.take(flat, which * columns + chosen[:, np.newaxis], axis=1).astype(kind, copy=False)
             samples.sort(axis=-1)
             result[:, chosen] = _middle(samples)
+    if ignore is not None:
+        _measure_again(result, stack, mask, ignore)
     return result
+
+
+def _measure_again(result, stack, mask, ignore):
+    """The few medians (frame, column) that had ignored samples in them, without these."""
+    frames, columns = np.nonzero((ignore & mask).any(axis=1))
+    if frames.size:
+        usable = mask[:, columns].T & ~ignore[frames, :, columns]
+        samples = np.sort(np.where(usable, stack[frames, :, columns], np.nan), axis=-1)
+        result[frames, columns] = _middle(samples)
 
 
 def _middle(samples):

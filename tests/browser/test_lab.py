@@ -109,10 +109,15 @@ def open_lesson(browser, lab, name):
     """A page with the lesson open and its kernel idle."""
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.goto(f"{lab}/lab/tree/{name}.ipynb?token={TOKEN}", timeout=2 * MINUTE)
-    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.content?.model?.cells?.length > 3",
-                           timeout=2 * MINUTE)  # fmt: skip
-    page.wait_for_function("window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'",
-                           timeout=2 * MINUTE)  # fmt: skip
+    # JupyterLab first restores the lessons that were open before: wait for this one, and for its kernel
+    page.wait_for_function(
+        """name => {
+            const panel = window.jupyterapp?.shell.currentWidget;
+            return panel?.context?.path === name && panel.content.model?.cells.length > 3
+                && panel.sessionContext.isReady && panel.sessionContext.session?.kernel?.status === 'idle';
+        }""",
+        arg=f"{name}.ipynb", timeout=2 * MINUTE,
+    )  # fmt: skip
     return page
 
 
@@ -127,6 +132,7 @@ def run_all(page, minutes=10):
             page.wait_for_timeout(2000)  # the last outputs are still being drawn
             return page.evaluate(STATE)
         page.wait_for_timeout(500)
+    keep_screenshot(page, "not_finished")
     pytest.fail(f"not finished: {[cell['source'][:60] for cell in cells if not cell['count']]}")
 
 

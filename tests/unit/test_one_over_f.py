@@ -83,6 +83,28 @@ def test_ignores_nan(case, choose):
     assert np.array_equal(one_over_f.column_background(data, mask), expected, equal_nan=True)
 
 
+@given(frames_and_masks(), st.booleans(), st.data())
+def test_ignored_samples_have_no_say_but_are_corrected(case, odd_even, choose):
+    data, mask = case
+    ignore = choose.draw(hnp.arrays(bool, data.shape))
+    holes = np.where(ignore, np.nan, data)
+    expected = one_over_f.column_background(holes, mask, odd_even)
+    assert np.array_equal(one_over_f.column_background(data, mask, odd_even, ignore), expected, equal_nan=True)
+    corrected = one_over_f.remove_columns(data, mask, odd_even=odd_even, ignore=ignore)
+    assert np.array_equal(corrected[~ignore], one_over_f.remove_columns(holes, mask, odd_even=odd_even)[~ignore])
+    spoilt = np.where(ignore & mask, 6e4, data).astype(data.dtype)  # a snowball
+    again = one_over_f.remove_columns(spoilt, mask, odd_even=odd_even, ignore=ignore)
+    assert np.array_equal(again[~ignore], corrected[~ignore])
+
+
+def test_ignored_samples_of_another_shape_or_kind():
+    data, mask = np.zeros((2, 6, 10)), np.ones((6, 10), dtype=bool)
+    with pytest.raises(ValueError, match="ignore must be bool"):
+        one_over_f.remove_columns(data, mask, ignore=mask)
+    with pytest.raises(ValueError, match="ignore must be bool"):
+        one_over_f.column_background(data, mask, ignore=np.zeros(data.shape, dtype=np.uint8))
+
+
 def test_odd_even_removes_rows_that_differ():
     rng = np.random.default_rng(1)
     stripes, mask = rng.normal(0, 50, (2, 3, 1, 20)), np.ones((8, 20), dtype=bool)
@@ -141,9 +163,11 @@ def test_out_of_another_shape():
 @pytest.mark.parametrize("shape", [(3, 14, 32, 512), (2, 1, 32, 2048)])
 def test_needs_less_memory_than_one_integration(shape, odd_even):
     data, mask = np.ones(shape, dtype=np.float32), np.ones(shape[-2:], dtype=bool)
+    ignore = np.zeros(shape, dtype=bool)
+    ignore[..., 10:20, 100:110] = True
     tracemalloc.start()
     try:
-        one_over_f.remove_columns(data, mask, out=data, odd_even=odd_even)
+        one_over_f.remove_columns(data, mask, out=data, odd_even=odd_even, ignore=ignore)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

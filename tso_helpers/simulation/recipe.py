@@ -12,7 +12,7 @@ from . import detector, examples, scene
 from .noise import frame_time
 
 #: Raise this whenever the same recipe gives other numbers than before: what was built with the old one is then rebuilt.
-VERSION = 2
+VERSION = 3
 #: Effects that can be switched off, by name, in the order in which nature has them.
 EFFECTS = (
     "transit", "trends", "tilt", "sky", "flat", "dark", "photon_noise", "cosmic_rays", "charge_migration", "ipc",

@@ -15,7 +15,7 @@ from astropy import units as u
 from astropy.coordinates import EarthLocation, SkyCoord
 from astropy.time import Time
 from astropy.utils import iers
-from scipy.interpolate import PchipInterpolator, UnivariateSpline
+from scipy.interpolate import PchipInterpolator
 from scipy.special import ndtr
 
 from . import detector
@@ -56,14 +56,12 @@ START_RAMP = (-6e-4, 8.0)  # relative flux at the start, decay in integrations [
 
 
 def depth(wavelength) -> np.ndarray:
-    """Transit depth (Rp/R*)^2 at ``wavelength`` (um): a smoothing spline of ours through the published spectrum."""
-    return _depth_spline()(np.clip(wavelength, _DEPTH[0, 0], _DEPTH[-1, 0])) / 100
+    """Transit depth (Rp/R*)^2 at ``wavelength`` (um): a smooth curve through the published, binned spectrum.
 
-
-@lru_cache
-def _depth_spline():
-    # 0.003 % scatter of the spline about the published bins, well inside their own uncertainty
-    return UnivariateSpline(_DEPTH[:, 0], _DEPTH[:, 1], w=np.full(len(_DEPTH), 1 / 0.003), s=len(_DEPTH))
+    The curve keeps the shape of the data (PCHIP): between two bins it never leaves the range of the two.
+    """
+    curve = PchipInterpolator(_DEPTH[:, 0], _DEPTH[:, 1])
+    return curve(np.clip(wavelength, _DEPTH[0, 0], _DEPTH[-1, 0])) / 100
 
 
 def limb_darkening(wavelength) -> tuple[np.ndarray, np.ndarray]:
