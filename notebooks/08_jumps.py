@@ -596,8 +596,7 @@ for name, chosen in (("all of them", touched), ("within 5 rows of the spectrum",
 #
 # What is not flagged ends up in the slope. Add up the rates within 5 rows of the spectrum, without the step and with it. The
 # excess should be the charge of the cosmic rays in these pixels, which the truth knows. Columns with a saturated pixel are left
-# out of both: saturation needs a treatment of its own (and a snowball upsets the column correction of lesson 07, which takes
-# its pixels for background).
+# out of both: a saturated pixel has lost some of that charge, and the fit stops where it begins.
 
 # %%
 clean = aperture & ~tso.dq.mask(flagged.groupdq, "SATURATED").any(axis=(1, 2))[:, np.newaxis]

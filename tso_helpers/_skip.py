@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from importlib import import_module
 
 import numpy as np
@@ -18,10 +19,17 @@ def _untouched(data, *args, **kwargs):
 
 
 def _untouched_model(cls, ramp, *args, **kwargs):
-    """Stand-in for `Step.call`: a copy of the ramp that it was given, with nothing done."""
+    """Stand-in for `Step.call`: a copy of the ramp that it was given, with nothing done.
+
+    The header names the reference files, as after a real call, for a lesson opens them by that name.
+    """
     from stdatamodels.jwst import datamodels
 
-    return (datamodels.open(ramp) if isinstance(ramp, str) or hasattr(ramp, "__fspath__") else ramp).copy()
+    copy = (datamodels.open(ramp) if isinstance(ramp, str) or hasattr(ramp, "__fspath__") else ramp).copy()
+    for kind in cls.reference_file_types:
+        name = os.path.basename(cls().get_reference_file(copy, kind))
+        copy[f"meta.ref_file.{kind}.name"] = f"crds://{name}"
+    return copy
 
 
 def _no_fit(fit, cls, ramp, *args, **kwargs):
