@@ -264,7 +264,7 @@ del stored
 # %%
 stripes = {}
 for when, data in (("before", ramp.data[few]), ("after", corrected[few])):
-    medians = tso.one_over_f.column_background(data, mask)
+    medians = tso.one_over_f.column_background(data, mask, ignore=saturated[few])
     stripes[when] = float(np.std(np.diff(medians, axis=1)))
     print(f"column medians of group differences, {when}: {stripes[when]:.2f} DN")
 assert stripes["after"] < 0.01 * stripes["before"], "what was subtracted is gone"

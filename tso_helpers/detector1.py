@@ -6,6 +6,7 @@ between dark current and jump detection; the pipeline's ``clean_flicker_noise`` 
 
 from __future__ import annotations
 
+import gc
 import inspect
 from functools import cache
 from importlib import import_module
@@ -14,7 +15,7 @@ import numpy as np
 
 from . import dq, one_over_f, trace
 
-__all__ = ["STEPS", "apply", "background", "run", "step_class"]
+__all__ = ["STEPS", "apply", "background", "load_steps", "run", "step_class"]
 
 STEPS = (
     "dq_init",
@@ -186,6 +187,19 @@ def _remove_one_over_f(model, half_width=_HALF_WIDTH, odd_even=False):
     saturated = dq.mask(model.groupdq, "SATURATED")  # a snowball in the background would pass for drift
     remove(model.data, background(model, half_width), out=model.data, odd_even=odd_even, ignore=saturated)
     return model
+
+
+@cache
+def load_steps():
+    """Import the pipeline's steps, before any data are in memory.
+
+    Each step ends with a garbage collection, several times in a run of steps, and most of its time would go into the
+    hundred thousands of objects that belong to imported modules and never die. They are taken out of its sight, once.
+    """
+    for step in _CLASSES:
+        step_class(step)
+    gc.collect()
+    gc.freeze()
 
 
 def _instance(model, step, parameters):

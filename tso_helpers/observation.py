@@ -243,6 +243,7 @@ class Observation:
         file = self._file(detector, segment)
         chosen = _integrations(integrations, file.shape[0])
         self._activate()
+        detector1.load_steps()
         if step == RAW:
             return uncal.read(file.path, chosen)
         job = _Job(self._checkpoints, file, chosen, parameters or {}, self._identity)
@@ -415,8 +416,7 @@ def _open_simulated(recipe, root, progress):
 
     folder = root / f"simulated-{recipe.key}"
     _make_folder(folder)
-    if not exposure.is_complete(folder, recipe):
-        _build(exposure, folder, recipe, progress)
+    exposure.build(folder, recipe, progress=progress)
     return _observe(_Source("simulated", folder, folder, crds_exports(folder), True), uncal.find(folder))
 
 
@@ -428,26 +428,6 @@ def _make_folder(folder):
             f"{folder} cannot be written ({error.strerror}): set TSO_DATA to a folder where the simulated exposure may "
             "be kept"
         ) from error
-
-
-def _build(exposure, folder, recipe, progress):
-    """Build an exposure; a second process that wants the same one waits for the first."""
-    with _only_one(folder / ".building"):
-        if not exposure.is_complete(folder, recipe):
-            exposure.build(folder, recipe, progress=progress)
-
-
-@contextlib.contextmanager
-def _only_one(path):
-    """Hold a lock that the system takes back when the process ends, however it ends."""
-    try:
-        import fcntl
-    except ImportError:  # not on this system: two builds then do the same work twice, no harm done
-        yield
-        return
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _open_mast(root, partial):

@@ -143,5 +143,10 @@ def check(slug, answer, **context):
 
 def close_to(answer, value, rtol=0.01, atol=0.0):
     """Whether a number or an array is the expected one within a tolerance; False for another shape."""
-    answer, value = np.asarray(answer, dtype=float), np.asarray(value, dtype=float)
-    return answer.shape == value.shape and bool(np.allclose(answer, value, rtol=rtol, atol=atol, equal_nan=True))
+    if np.shape(answer) != np.shape(value):
+        return False
+    pairs = zip(np.atleast_1d(answer), np.atleast_1d(value), strict=True)  # ramps piece by piece, to save memory
+    return all(
+        np.allclose(np.asarray(one, dtype=float), np.asarray(other, dtype=float), rtol=rtol, atol=atol, equal_nan=True)
+        for one, other in pairs
+    )

@@ -130,7 +130,10 @@ def _some_ramps():
 
 def _without_pattern(data, mask):
     first = data[:, :1]
-    return one_over_f.remove_columns(data - first, mask) + first
+    ramps = data - first
+    one_over_f.remove_columns(ramps, mask, out=ramps)
+    ramps += first
+    return ramps
 
 
 @checker(

@@ -191,7 +191,7 @@ def _build(explorer, examples):
     """The controls, the picture and the words, wired to the explorer."""
     import ipywidgets
 
-    look = {"layout": ipywidgets.Layout(width="12em"), "style": {"description_width": "6em"}}
+    look = {"layout": ipywidgets.Layout(width="13em"), "style": {"description_width": "7em"}}
     controls = {"Detector": ipywidgets.Dropdown(options=list(explorer._ramps), value=explorer.detector, **look)}
     for name in ("Integration", "Row", "Column"):
         controls[name] = ipywidgets.BoundedIntText(continuous_update=False, **look)

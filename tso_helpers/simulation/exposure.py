@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -39,7 +40,7 @@ def build(folder: Path, recipe: Recipe, workers: int | None = None, progress: bo
     """Build the exposure of ``recipe`` in ``folder``; what is there already and whole is kept.
 
     Every file appears under its name only when complete, and ``complete.json`` last of all: an interrupted build is
-    continued by calling this again.
+    continued by calling this again. A second process that wants the same exposure waits for the first.
 
     Parameters
     ----------
@@ -62,19 +63,38 @@ def build(folder: Path, recipe: Recipe, workers: int | None = None, progress: bo
     if is_complete(folder, recipe):
         return
     _claim(folder, recipe)
+    with _only_one(folder / ".building"):
+        if not is_complete(folder, recipe):  # another process may have built it meanwhile
+            _build(folder, recipe, workers or os.cpu_count() or 1, progress)
+
+
+def _build(folder: Path, recipe: Recipe, workers: int, progress: bool):
     _drop_damaged(folder)
     _check_space(folder, recipe)
     total = len(recipe.detectors) * recipe.total
     with tqdm(total=total, desc="simulating WASP-39b", unit="integration", disable=not progress) as bar:
         for name in recipe.detectors:
             for segment in range(1, len(recipe.integrations) + 1):
-                _build_segment(folder, recipe, name, segment, workers or os.cpu_count() or 1, bar.update)
+                _build_segment(folder, recipe, name, segment, workers, bar.update)
         bar.set_postfix_str("target acquisition, references, truth")
         for exposure in (1, 2):
             _build_acquisition(folder, recipe, exposure)
         _write_references(folder, recipe)
         _write_hits(folder, recipe)
     _finish(folder, recipe)
+
+
+@contextlib.contextmanager
+def _only_one(path: Path):
+    """Hold a lock that the system takes back when the process ends, however it ends."""
+    try:
+        import fcntl
+    except ImportError:  # not on this system: two builds then do the same work twice, no harm done
+        yield
+        return
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _claim(folder: Path, recipe: Recipe):
