@@ -92,13 +92,13 @@ assert ramp.data.ndim == 4
 # %% [markdown]
 # With the simulated exposure, the numbers on axes 0 and 1 are smaller than in the table, so that the lessons run on any
 # laptop: **54 integrations instead of 465**, spread evenly over the same 8.3 hours, and **14 groups instead of 70**,
-# which are every fifth read, so that a ramp spans the same 63 seconds and reaches the same signal. Everything else is
-# full size.
+# which are every fifth read, so that a ramp spans nearly the same time and reaches nearly the same signal. Everything else
+# is full size.
 #
 # ### Read a ramp
 #
 # Three pixels of the first integration: one where the spectrum is bright, one far from it, and a **reference pixel** at the
-# edge, which is covered and sees no light at all.
+# edge, which is covered and sees no light at all. (`obs.examples` holds a few places in the data that were chosen for you.)
 #
 # **Predict:** the star shines steadily. What will the three ramps look like, and where will they start?
 
@@ -187,16 +187,16 @@ plt.show()
 scatter = 1e6 * np.std(raw[before])
 print(f"scatter before the transit: {scatter:.2g} ppm")
 if obs.truth is not None:
-    seconds, electrons = 63.1, obs.truth.light_curve("NRS1")[1][0]
+    seconds, electrons = np.ptp(obs.truth.recipe.times), obs.truth.light_curve("NRS1")[1][0]
     print(f"depth of the transit: {1e6 * (1 - truth.min() / truth.max()):.2g} ppm")
     print(f"scatter that the light itself would have: {1e6 / np.sqrt(electrons * seconds):.2g} ppm")
 assert scatter > 2000
 
 # %% [markdown]
 # Light comes in photons, and counting them can't be more precise than that last number. Where does the rest come from?
-# Each frame carries offsets and stripes of the read-out electronics, cosmic rays hit some fifty places per
-# integration, and sixty thousand pixels that see no star were added up as well. These are the subjects of the
-# lessons. In lesson 09 you will draw this figure again, from calibrated ramps.
+# Each frame carries offsets and stripes of the read-out electronics, cosmic rays hit tens of places per integration,
+# and tens of thousands of pixels that see little or nothing of the star were added up as well. These are the subjects
+# of the lessons. In lesson 09 you will draw this figure again, from calibrated ramps.
 #
 # ## The map
 #
@@ -209,7 +209,8 @@ plt.show()
 
 # %% [markdown]
 # *What to notice:* thirteen boxes read like text, from the top left. Blue boxes are steps that the lessons run, each with
-# the number of its lesson; dashed grey ones belong to the pipeline but do nothing for our data; the orange box is ours.
+# the number of its lesson; dashed grey ones belong to the pipeline but are not used here; the orange box is ours. (The
+# pipeline has a few more, such as `ipc` and `persistence`, which it skips for these data: the map leaves them out.)
 #
 # | step | here? | why |
 # |---|---|---|

@@ -96,8 +96,8 @@ print(observations["target_name", "instrument_name", "filters", "proposal_pi"])
 assert len(observations) >= 1, "files of your own? then ask for their program, target and grating"
 
 # %% [markdown]
-# An **observation** is not a file. It is one visit to a star, and MAST keeps dozens or hundreds of files for it: raw data,
-# everything that the pipeline made of them, previews, guide-star images. Ask for the list.
+# An **observation** is not a file. It is one entry of the program, a target with its settings, and MAST keeps dozens or hundreds of
+# files for it: raw data, everything that the pipeline made of them, previews, guide-star images. Ask for the list.
 
 # %%
 products = mast.get_unique_product_list(observations)
@@ -445,8 +445,9 @@ plt.show()
 # *What to notice:* the same on NRS2, at another level (the stretch is 6,000 to 12,000 DN) and with darker ends. The
 # spectrum goes on, from 3.8 µm at the left to 5.2 µm at the upper right, across the whole detector, and it gets fainter.
 #
-# **Nearly all structure that you saw is the detector's.** How much? Look at the top four rows, where on neither detector there
-# is any spectrum, and use the trick from above.
+# **Nearly all structure that you saw is the detector's.** How much? Look at the top four rows, which the spectrum hardly reaches (only
+# the right end of NRS2's comes close), and use the trick from above. (By the way: a figure is narrower than 2048 columns, so a single
+# bright pixel may be missing from it.)
 
 # %%
 def spread(image):
@@ -527,7 +528,7 @@ else:
 
 # %% [markdown]
 # Some per cent of the light of the brightest pixels is missing. A transit hides two per cent, and its variation with
-# wavelength is a hundred times smaller than that. So a bright pixel that reads too low, by an amount that depends on how
+# wavelength is more than ten times smaller than that. So a bright pixel that reads too low, by an amount that depends on how
 # bright it is, is not a detail. Lessons 02 to 09 find out where each per cent went.
 #
 # ## Recap

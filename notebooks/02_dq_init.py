@@ -151,8 +151,8 @@ tso.plotting.plot_dq_map(flagged.pixeldq, most=7, title=f"{detector}: flags afte
 plt.show()
 
 # %% [markdown]
-# *What to notice:* bad pixels are strewn at random over the whole frame. Four columns of `REFERENCE_PIXEL` stand at
-# either end. A pixel may carry two flags at once: most bad pixels have a `DO_NOT_USE` under the marker of their kind.
+# *What to notice:* bad pixels are strewn at random over the whole frame. The circles at either end are `REFERENCE_PIXEL`s:
+# four columns on each side, too close together to be told apart here. A pixel may carry two flags at once: most bad pixels have a `DO_NOT_USE` under the marker of their kind.
 #
 # What do the flags buy you? To see that, take the light that each pixel collects, last group minus first group, as the
 # median of all integrations. Beside it, what its left and right neighbours collect: a bad pixel is one that does not
@@ -408,7 +408,7 @@ del careful
 # %% [markdown]
 # Several times as many pixels are gone, and with them light of the star. If you expected nine times as many: only the
 # hot pixels grew, and they are about half of those that were left out. Is it worth it? A steady extra count makes the
-# transit a little shallower in that pixel, and nothing else. A lost pixel in the trace is lost for good. Try to
+# transit a little shallower in that pixel, and adds a little noise. A lost pixel in the trace is lost for good. Try to
 # justify such a choice with the light curve, never with a feeling.
 #
 # ## Save, and read again

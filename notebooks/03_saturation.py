@@ -54,7 +54,7 @@ tso.plotting.stage1_map(here="saturation")
 plt.show()
 
 # %% [markdown]
-# *What to notice:* the step stands second, before anything has been subtracted. It looks at **raw** counts.
+# *What to notice:* the step is the second that we run, before anything has been subtracted. It looks at **raw** counts.
 #
 # ## A pixel that is full
 #
@@ -83,7 +83,7 @@ plt.show()
 # %% [markdown]
 # *What to notice:* this pixel lies in the dark. Usually its counts hardly move. In one integration they leap by tens of
 # thousands of DN between two groups, and then they are flat again. A flat ramp looks like no light at all. A pixel
-# under a bright star that has become full looks just as flat, at the same height.
+# under a bright star that has become full looks just as flat.
 #
 # ## The step
 #
@@ -349,8 +349,9 @@ if obs.truth is not None:
 assert abs(with_flags) < 0.05 * without
 
 # %% [markdown]
-# Without the flags, this pixel in the dark would shine as bright as the star. With them, a few good samples are enough
-# for a rough, but honest slope. (It is not zero: nothing has been corrected yet, and the dark and the bias drift.)
+# Without the flags, this pixel in the dark would shine brighter than the star. With them, a few good samples are enough
+# for a rough, but honest slope. (It is not zero: a few samples that scatter by about 10 DN can do no better than one or two
+# DN/s, and nothing has been corrected yet.)
 #
 # ## Compare with the truth
 #
@@ -382,7 +383,7 @@ if obs.truth is not None:
     assert found == truly_full.sum() == np.count_nonzero(over & truly_full) > 0
 
 # %% [markdown]
-# Not a single full sample was missed. That is what the margin is for: the limit lies about a tenth *below* the level at
+# Not a single full sample was missed. That is what the margin is for: the limit lies some per cent *below* the level at
 # which a pixel stops counting. The price is paid by the neighbours, which make up most of the flags.
 #
 # ## Tune
@@ -428,7 +429,7 @@ def with_limits(factor, **parameters):
 
 
 (normal, map_normal), (halved, map_halved) = with_limits(1.0), with_limits(0.5)
-print(f"the team's limits: {normal:.2g} % of the last group; half of them: {halved:.2g} %")
+print(f"the reference's limits: {normal:.2g} % of the last group; half of them: {halved:.2g} %")
 
 assert np.count_nonzero(map_normal & last) == map_normal.sum() == last.sum() > 0
 assert halved > 20 * normal > 0
@@ -438,7 +439,7 @@ assert halved > 20 * normal > 0
 
 # %%
 fig, axes = plt.subplots(2, 1, figsize=(9, 4.6), sharex=True, layout="constrained")
-for ax, found, name in zip(axes, (map_normal, map_halved), ("the team's limits", "half of them"), strict=True):
+for ax, found, name in zip(axes, (map_normal, map_halved), ("the reference's limits", "half of them"), strict=True):
     title = f"{detector}, integration {example.integration}, last group: {name}"
     tso.plotting.plot_dq_map(found * np.uint8(tso.dq.value("SATURATED")), ["SATURATED"], ax=ax, title=title)
 axes[0].set_xlabel("")
@@ -472,7 +473,7 @@ for factor, alone, grown in table:
 assert table[0][2] < table[1][2] < table[-1][2]
 
 # %% [markdown]
-# **Never go above the team's limit.** At 1.2 times the limit the full pixels themselves slip through, and you know
+# **Never go above the limit of the reference.** At 1.2 times the limit the full pixels themselves slip through, and you know
 # from the example what slope they would get. Above the limit nobody has measured how a pixel responds,
 # so the linearity correction of lesson 05 is a guess there.
 #
@@ -538,8 +539,9 @@ assert tso.exercises.check("saturation-lost-neighbours", answer, groupdq=flagged
 # ### 2. How low can you go?
 #
 # An experiment with the step's limit. You are willing to lose at most 1 % of the last group, neighbours included. Which
-# is the **largest** factor on the limits, a multiple of 0.05, that flags *more* than that? Run the step, as above with
-# `with_limits`, until you know. Then think: how many groups do the brightest pixels have left at that factor?
+# is the **largest** factor on the limits, a multiple of 0.05, that flags *more* than that? (It is the first that you can *not*
+# afford; the one above it is the lowest that you can.) Run the step, as above with `with_limits`, until you know. Then
+# think: how many groups do the brightest pixels have left at that factor?
 #
 # <details><summary>Hint</summary>
 #
@@ -555,6 +557,10 @@ tso.exercises.check("saturation-factor", answer, data=flagged.data[one], limits=
 
 # %% tags=["solution"]
 answer = next(factor for factor in np.arange(20, 0, -1) / 20 if with_limits(factor)[0] > 1)
+rise = np.where(over[one, -1], 0, flagged.data[one, -1] - flagged.data[one, 0])
+row, column = np.unravel_index(rise.argmax(), rise.shape)
+left = np.count_nonzero(flagged.data[one, :, row, column] < answer * limits[row, column])
+print(f"factor {answer:.2f}: the brightest pixel keeps {left} of {groups} groups")
 
 assert tso.exercises.check("saturation-factor", answer, data=flagged.data[one], limits=limits, share=0.01)
 
@@ -567,7 +573,7 @@ assert tso.exercises.check("saturation-factor", answer, data=flagged.data[one], 
 #   neighbours are flagged as well (`n_pix_grow_sat=1`), though only those at the sides receive noticeable charge.
 # - `meta.ref_file.saturation.name` names the file, `crds://` means the CRDS cache, and `get_subarray_model` cuts the
 #   part of your subarray.
-# - `override_saturation` takes a whole reference of your own. Never above the team's limit; lower costs light.
+# - `override_saturation` takes a whole reference of your own. Never above the reference's limit; lower costs light.
 # - `tso.plotting.ramp_explorer` shows any ramp with its flags, its limit and the truth.
 #
 # ## On real data

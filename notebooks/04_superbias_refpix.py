@@ -99,10 +99,10 @@ plt.show()
 light = raw - ramp.data[integration, 0]
 print(f"median of the frame in the last group: {np.median(raw):.0f} DN")
 print(f"of which added since the first group:  {np.median(light):.0f} DN")
-print(f"brightest pixel: {np.nanpercentile(light, 99.9):.3g} DN added")
+print(f"brightest pixels (99.9th percentile): {np.nanpercentile(light, 99.9):.3g} DN added")
 
 # %% [markdown]
-# If you said a hundredth, you are close. If you said a half, you thought of the spectrum, where it is true. But most pixels of the frame see hardly any light, and
+# If you said a hundredth, you are close. If you said a half, you thought of the spectrum, where it is even more. But most pixels of the frame see hardly any light, and
 # what they show is bias. The slope of the ramp does not care about a *constant* bias. Two things do: the linearity
 # correction ([lesson 05](05_linearity.ipynb)), whose polynomial wants DN *above* the bias, and every part of the bias that
 # **changes from group to group**: that is noise on the slope.
@@ -298,7 +298,7 @@ plt.show()
 # ### What they see: odd and even rows
 #
 # All 32 rows of the last group over one another, even rows in one colour, odd rows in another. To see more than grain,
-# each row is averaged over four columns; pixels near the spectrum are left out.
+# each row is the median of four columns at a time; pixels near the spectrum are left out.
 
 # %%
 def by_parity(frame, title, width=4):
@@ -315,9 +315,9 @@ plt.show()
 
 # %% [markdown]
 # *What to notice:* two families of lines, solid for the median of the even rows and dashed for that of the odd rows,
-# run side by side from one end of the frame to the other, the even ones above the odd ones and neither at zero. At the very
-# ends, where the reference pixels are, both families step down together but keep their distance. And both move up and
-# down together from place to place.
+# run side by side from one end of the frame to the other, the even ones above the odd ones and neither at zero. At the right
+# edge, where the last point holds the reference pixels, both step down together. And both move up and down together from place
+# to place.
 #
 # ### What they see: the pedestal
 #
@@ -347,7 +347,7 @@ plt.show()
 # %% [markdown]
 # *What to notice:* within an integration the four lines move up and down together, and all four step to another level when
 # the next integration begins. The even rows (circles, triangles) stand above the odd ones (squares, diamonds). The
-# background lies a constant distance above its reference pixels. The reference pixels see no star, no sky and no dark
+# background lies some tens of DN above its reference pixels, and a little more so at the end of an integration. The reference pixels see no star, no sky and no dark
 # current, so whatever they share with the background is made by the electronics.
 #
 # How closely do they follow?
@@ -372,8 +372,8 @@ print(f"FASTAXIS = {ramp.meta.subarray.fastaxis}, SLOWAXIS = {ramp.meta.subarray
 
 # %% [markdown]
 # The log is worth reading. A window that is read through **one amplifier** gets the simplest treatment: the mean of the
-# reference pixels, with outliers beyond 3 sigma clipped, is subtracted group by group. And only one parameter matters,
-# `odd_even_columns`.
+# reference pixels, with outliers beyond 3 sigma clipped, is subtracted group by group. And of the parameters that it lists only one
+# matters, `odd_even_columns`.
 #
 # *Columns?* You have just seen that odd and even **rows** differ. The parameter counts in the detector's own orientation,
 # where pixels that are read one after another lie along a line. NIRSpec's spectra are delivered turned: FASTAXIS = ±2 says that
@@ -388,8 +388,8 @@ by_parity(calibrated, f"{detector}, last group, after refpix")
 plt.show()
 
 # %% [markdown]
-# *What to notice:* same stretch as before. The solid and the dashed line now lie on each other, and closer to zero: the
-# reference pixels at the ends are at zero, the background in between is not. The lines still move up and down from place
+# *What to notice:* same stretch as before. The solid and the dashed line now lie on each other, and closer to zero, but not
+# at zero: the background stands a little above the reference pixels. The lines still move up and down from place
 # to place.
 
 # %%
@@ -398,10 +398,11 @@ plt.show()
 
 # %% [markdown]
 # *What to notice:* same axis as before. The reference pixels lie at zero, of course: they were subtracted from themselves. The
-# two lines of the background have become one, and it starts each integration at the same level. That level is not zero, and
-# it rises a little through each integration.
+# two lines of the background are nearly one, at nearly the same level in each integration. In some integrations they stay a few DN
+# apart: the reference pixels have kTC noise as well, and their mean carries it through the whole integration. The level is not
+# zero, and it rises a little through each integration.
 #
-# The **constant distance** is real: active pixels stand somewhat above reference pixels, and neither step knows by how much. A
+# The **distance** is real: active pixels stand somewhat above reference pixels, and neither step knows by how much. A
 # constant does no harm to a slope. The **rise** is signal, the star's faint wings, sky and dark
 # ([lesson 06](06_dark_current.ipynb)).
 #
@@ -467,8 +468,8 @@ tso.plotting.compare_frames(*frames, titles=[f"{detector}, integration {k}, last
 plt.show()
 
 # %% [markdown]
-# *What to notice:* the background of all three frames is textured in short vertical strokes, best seen in the dark part on
-# the left, and **no two frames have the same ones**. The rows look alike now; it is the columns that differ.
+# *What to notice:* the rows look alike now. The background is grainy, and **no two frames have the same grain**. (The grain looks
+# like short vertical strokes because each pixel is drawn much taller than wide.) Most of it is kTC noise.
 #
 # To see them without the grain of kTC noise, take the difference of the last two groups, in which kTC noise cancels, and
 # magnify the columns that see no star:
@@ -483,11 +484,10 @@ plt.show()
 # *What to notice:* vertical stripes from the bottom row to the top, in other places in each of the three panels. They are not
 # a pattern of the detector, they are noise.
 #
-# Where do they come from? The 32 pixels of a column are read one after another within less than half a millisecond, then comes
+# Where do they come from? The 32 pixels of a column are read one after another within a third of a millisecond, then comes
 # the next column. The output of the amplifier wanders slowly, so all pixels of a column are shifted by nearly the same
-# amount, and a column a little later by another. To measure that shift *in column 1000* you need pixels that see no light *in
-# column 1000*, at the top or at the bottom. The window has none there. The reference pixels at its ends were read long before and
-# long after.
+# amount, and a column a little later by another. To measure that shift *in column 1000* with reference pixels, they would have to stand
+# *in column 1000*, at the top or at the bottom. The window has none there. Those at its ends were read long before and long after.
 
 # %% tags=["before-step"]
 found = stripes(corrected.data, background)
@@ -548,8 +548,8 @@ if obs.truth is not None:
     plt.show()
 
 # %% [markdown]
-# *What to notice:* the dots follow the line on which both are equal: what is wrong with the correction is the noise of the
-# reference pixels, and nothing else. (Without a truth there is no figure.) Both are taken about their mean in each
+# *What to notice:* the dots follow the line on which both are equal: what goes wrong with the correction within an integration is the
+# noise of the reference pixels, and nothing else. (Without a truth there is no figure.) Both are taken about their mean in each
 # integration, because only changes within an integration matter for a slope.
 #
 # Is that bad? It depends on which noise it is. The slowest part of the 1/f noise shifts the whole frame, reference pixels and
@@ -582,8 +582,8 @@ assert wander(corrected.data) < 0.8 * wander(subtracted.data), "the level must c
 # %% [markdown]
 # ## Tune it
 #
-# The step has a dozen parameters, but for a window with one amplifier the log said that one is valid. Try them: without
-# telling odd from even, without the side pixels, with a sharper clipping.
+# The step has a dozen parameters; of those that the log lists, one is valid for a window with one amplifier. (`siglimit`, the limit
+# of the clipping, is not listed, but works.) Try them: without telling odd from even, without the side pixels, with a sharper clipping.
 
 # %%
 variants = {"default": {}, "odd_even_columns=False": {"odd_even_columns": False},
@@ -598,8 +598,9 @@ for name, parameters in variants.items():
 
 # %% [markdown]
 # Without telling odd from even, the step removes the pedestal and leaves the whole odd/even offset. The side pixels'
-# parameter changes nothing at all: it acts on full frames only (there, the four columns on either side are used for a
-# smoothed correction along the slow direction, and the rows at top and bottom for what you did here). A sharper clipping throws
+# parameter changes nothing at all: it acts on full frames only. Its *side* is again meant in the detector's own orientation: in
+# your array these would be rows at the top and the bottom, which this window does not have. The columns at your left and right ends
+# are what the pipeline calls top and bottom. A sharper clipping throws
 # away good reference pixels with the bad: fewer pixels tell each number, so the level is held less well.
 
 # %%
@@ -670,7 +671,8 @@ assert tso.exercises.check("refpix-by-hand", answer, before=frame, after=result,
 #
 # <details><summary>Hint</summary>
 #
-# `wrong = superbias.copy()` and `wrong.data -= 100`, in this order. Compare the medians of `[:, -1]` where `background` is True.
+# `wrong = superbias.copy()` and `wrong.data -= 100`, in this order. Compare the medians of `[:, -1]` where `background` is True. (The trap of
+# lesson 03 does not bite here: this reference was measured in the same window, so nothing has been cut from it.)
 #
 # </details>
 

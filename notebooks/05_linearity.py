@@ -245,7 +245,8 @@ plt.show()
 
 # %% [markdown]
 # *What to notice:* the measured points follow the solid curve, the truth with charge migration, from above 1 on the left to
-# below 1 on the right. The dashed curve, without it, stays at 1. The step has done its job; what remains is real.
+# below 1 on the right. The dashed curve, without it, stays within about two parts in a thousand of 1. The step has done its job; what
+# remains is real.
 
 # %%
 if trends:
@@ -274,7 +275,8 @@ if obs.truth is not None:
 # ### The charge_migration step
 #
 # The pipeline has a step of that name. It does not move charge back. It looks for pixels above a threshold and
-# **flags** (`CHARGELOSS`, `DO_NOT_USE`) the groups of their ramps from there on, so that the ramp fit uses only the lower part. It was made for
+# **flags** (`CHARGELOSS`, `DO_NOT_USE`) the groups of their ramps from there on, so that the ramp fit uses only the lower part. The four
+# pixels at their sides are flagged with them, because they have received the charge. The step was made for
 # undersampled images of stars, and is skipped by default elsewhere. `Step.call` runs it all the same:
 
 # %%

@@ -54,8 +54,8 @@ tso.plotting.stage1_map(here="dark_current")
 plt.show()
 
 # %% [markdown]
-# *What to notice:* `dark_current` stands right after `linearity`. The dark is charge like any other and bends like it, so the
-# ramp is straightened first and the (straight) dark subtracted afterwards.
+# *What to notice:* `dark_current` stands right after `linearity`. Dark current is charge like any other and bends like it, so the
+# ramp is straightened first. The dark reference was made from straightened ramps, and is subtracted from one.
 #
 # ## The effect: signal without light
 #
@@ -164,8 +164,8 @@ tso.plotting.compare_frames(*pair, titles=("before dark_current, last group", "a
 plt.show()
 
 # %% [markdown]
-# *What to notice:* nothing has changed that the eye could see: in both panels the spectrum, its wings, the same grain. The
-# difference needs a stretch a hundred times finer:
+# *What to notice:* the spectrum, its wings and the grain look the same in both panels. What the eye finds are single bright dots that
+# are gone from the lower one: hot pixels, whose dark has been subtracted. The rest needs a stretch a hundred times finer:
 
 # %%
 tso.plotting.show_frame(pair[0] - pair[1], vmin=0, vmax=8, title=f"{detector}: what the step removed from the last group")
@@ -359,9 +359,9 @@ plt.show()
 # %% [markdown]
 # *What to notice:* in the upper panel the squares lie inside the rings: the two light curves cannot be told apart, and both
 # are noisy, because jumps and 1/f noise are still in them. (The step down soon after mid-transit is no planet: a mirror segment tilted and
-# moved light out of the aperture. It happened to both ways alike.) The lower panel is in ppm: the difference is zero outside the
-# transit and positive inside, an upside-down transit. It is largest for the sum over the whole frame, and much smaller for the
-# aperture of ±4 rows. The lines are the formula.
+# moved light out of the aperture. It happened to both ways alike.) The lower panel is in ppm: outside the transit the difference scatters
+# about zero, inside it is positive, an upside-down transit. It is largest for the sum over the whole frame, and much smaller for the
+# aperture of ±4 rows. The lines are the formula, applied to the measured curve. So they share its noise, and for ±4 rows its tilt.
 #
 # If you predicted 1000 ppm, you took $D/S$ for the change of the depth; multiply by $\delta$ once more.
 #
@@ -442,8 +442,8 @@ else:
     assert 0.5 < (bias["dark left in"] - bias["dark subtracted"]) / slope < 2, "the step takes that much off the rates"
 
 # %% [markdown]
-# The two biases differ by what the dark adds to the slope of a background pixel. What remains after the step is noise of the whole
-# frame's level, which in so few integrations does not average out.
+# The two biases differ by what the dark adds to the slope of a background pixel. With the dark subtracted hardly anything is left; in other
+# integrations it may be a little more, because the level of the whole frame is noisy and so few of them do not average it out.
 #
 # ## So: apply it?
 #
@@ -471,7 +471,7 @@ for fainter in (1, 10, 100, 1000):
 # The step has two parameters of its own. `dark_output` saves the dark that was made to match your groups.
 # `average_dark_current` (electrons per second) changes **no data at all**: it tells `ramp_fit` to allow for the Poisson noise
 # of the dark. The third lever is the reference itself, `override_dark`. Try a dark of twice the size, and a large
-# `average_dark_current`:
+# `average_dark_current`, and look at the whole background, the dark left end included:
 
 # %%
 twice = dark.copy()

@@ -65,7 +65,9 @@ plt.show()
 #
 # ## The effect: groups look alike, differences do not
 #
-# You take the ramps after `dark_current`: bias, reference pixels, non-linearity and dark are dealt with.
+# You take the ramps after `dark_current`: bias, reference pixels, non-linearity and dark are dealt with. `obs.after("dark_current", ...)`
+# runs the pipeline's steps up to that one on one file of the exposure, a **segment**, and keeps the result on disk. The first time it takes
+# a moment, later it only reads.
 
 # %%
 detector, segment = obs.detectors[0], obs.segments[0]
@@ -123,8 +125,9 @@ print(f"last pixel of the frame:       {1e3 * times.max():.0f} ms after the firs
 # 3. In each column the **centroid** of the light; through the centroids a **polynomial of second degree**, the **trace**.
 # 4. **Mask** what lies within a **half-width** of 12 rows of the trace.
 #
-# With G395H, NRS1 sees no light in its first columns. The centroids are measured where the light is strong, from column 550 on,
-# and the mask is drawn further, from column 300 on. NRS2 has light everywhere. The outermost four columns are reference pixels.
+# With G395H, NRS1 sees no light in its first columns. The centroids are measured from column 550 on, a little before the light sets
+# in, and the mask is drawn further, from column 300 on, to be safe. NRS2 has light everywhere. The outermost four columns are
+# reference pixels.
 
 # %%
 first, last, masked_from = {"NRS1": (550, 2043, 300), "NRS2": (4, 2043, 4)}[detector]
@@ -143,7 +146,7 @@ plt.show()
 # *What to notice:* the spectrum stands alone in the first panel. The filter takes out single hot pixels, and as the spectrum is hardly
 # wider than the filter, it also turns it into a string of beads: no matter, the centroids in the third panel lie on a smooth
 # curve. Where there is no light yet a few of them stray up and down; the fit throws them out, and the dashed line is drawn on to
-# the left. In the fourth panel the dark band follows that line, and columns without a spectrum stay background from top to bottom.
+# the left. In the fourth panel the dark band follows that line, and the first columns stay background from top to bottom.
 
 # %% tags=["before-step"]
 left = mask[:, columns].sum(axis=0)
@@ -179,7 +182,8 @@ plt.show()
 frequency, power = tso.one_over_f.power_spectrum(before, clock, good)
 slope = tso.one_over_f.spectral_slope(frequency, power, limits=(5, 1000))
 print(f"power ~ 1/f^beta with beta = {slope.beta:.2f} +- {slope.sigma:.2f}, fitted between 5 and 1000 Hz")
-print(f"white noise below it: {slope.white:.2g} DN^2/Hz; all frequencies together: {power.sum() * frequency[0]:.3g} DN^2")
+floor = np.mean(power[frequency > 2e4])
+print(f"white floor, above 20 kHz: {floor:.2g} DN^2/Hz; all frequencies together: {power.sum() * frequency[0]:.3g} DN^2")
 tso.plotting.plot_power_spectrum(frequency, power, slope, title=f"{detector}: differences of groups, background pixels")
 plt.show()
 
@@ -193,7 +197,8 @@ plt.show()
 # the number of pixel pairs that have that lag, then Fourier-transformed with a Hann window (Blackman & Tukey 1958). It does not mind gaps, and there are
 # many: the pause after each column and everything under the mask. *Estimator of the slope:* least squares of
 # log(a/f^β + white) on the spectrum in ten bins per decade, weighted by the number of frequencies in a bin. *Range:* 5 to
-# 1000 Hz, away from the length of a frame on one side and from the columns on the other. *Uncertainty:* standard error, scaled by
+# 1000 Hz, away from the length of a frame on one side and from the columns on the other; the white term keeps the beginning bend from
+# flattening β, and the floor itself is read off beyond 20 kHz. *Uncertainty:* standard error, scaled by
 # the scatter about the fit; it does not know of errors that all bins share. A difference of two groups has twice the power of one.
 #
 # The truth lets you check all of that: the simulation knows its 1/f noise, without pixels missing and without any other noise.
@@ -217,12 +222,13 @@ else:
 #
 #     frame - np.nanmedian(np.where(mask, frame, np.nan), axis=0)
 #
-# `remove_columns` does that to all of them at once. It leaves out the samples in `ignore`: a cosmic-ray event that is big enough to
-# saturate a patch of background would pass for drift, and every pixel of its columns would pay for it.
-# (`obs.after("one_over_f", ...)` does the same as the next cell and keeps the result for the next lessons.)
+# `remove_columns` does that to all of them at once. It leaves out what `ignore` names: pixels that saturate in an integration, and
+# the surroundings of a **snowball**, a cosmic-ray event so big that it saturates a whole patch. Its light would pass for drift, and
+# every pixel of its columns would pay for it. (`obs.after("one_over_f", ...)` does the same as the next cell and keeps the result
+# for the next lessons.)
 
 # %%
-saturated = tso.dq.mask(ramp.groupdq, "SATURATED")
+saturated = tso.one_over_f.saturated_ramps(ramp.groupdq)  # (integration, 1, row, column)
 corrected = tso.one_over_f.remove_columns(ramp.data, mask, ignore=saturated)
 
 after_difference = corrected[integration, group + 1] - corrected[integration, group]
@@ -265,7 +271,7 @@ del stored
 stripes = {}
 for when, data in (("before", ramp.data[few]), ("after", corrected[few])):
     medians = tso.one_over_f.column_background(data, mask, ignore=saturated[few])
-    stripes[when] = float(np.std(np.diff(medians, axis=1)))
+    stripes[when] = float(np.nanstd(np.diff(medians, axis=1)))  # NaN where a snowball leaves no background
     print(f"column medians of group differences, {when}: {stripes[when]:.2f} DN")
 assert stripes["after"] < 0.01 * stripes["before"], "what was subtracted is gone"
 
@@ -293,10 +299,10 @@ ax.set_title(f"{detector}: background rows that took no part in the correction")
 plt.show()
 
 # %% [markdown]
-# *What to notice:* the falling line is gone. After the correction the spectrum is flat from a few Hz to the column frequency, far below
-# the 1/f noise at low frequencies. But look where the two meet: towards 1000 Hz the corrected rows have **more** power than
-# before. The medians are themselves noisy, column by column, and you subtracted that noise from every pixel of the column. Above
-# the column frequency nothing changed, for a median per column knows nothing of what happens within one.
+# *What to notice:* the falling line is gone. After the correction the spectrum is flat from a few Hz to nearly 1000 Hz, far below
+# the 1/f noise at low frequencies. But look where the two cross: from there up to the column frequency the corrected rows have **more**
+# power than before. The medians are themselves noisy, column by column, and you subtracted that noise from every pixel of the column.
+# Well above the column frequency nothing changed, for a median per column knows nothing of what happens within one.
 
 # %%
 for when in slopes:
@@ -493,13 +499,13 @@ if truth_known:
     star = obs.truth.light_curve(detector, columns=lit)[1][:n_integrations]
 
 
-def scatter_ppm(images, chosen):
+def deviation_ppm(images, chosen):
     """Standard deviation of the white-light curve about the star's own, in ppm."""
     relative = tso.light_curve.white_light(images, aperture=chosen) / star
     return 1e6 * float(np.std(relative / np.median(relative)))
 
 
-scatter = {name: {"aperture": scatter_ppm(one, aperture), "all rows": scatter_ppm(one, all_rows)}
+scatter = {name: {"aperture": deviation_ppm(one, aperture), "all rows": deviation_ppm(one, all_rows)}
            for name, one in rates.items()}
 for name, values in scatter.items():
     print(f"{name:20s} aperture {values['aperture']:5.0f} ppm    all rows {values['all rows']:5.0f} ppm")
@@ -569,9 +575,10 @@ del quiet, with_used
 # should not matter whether you subtract column medians before or after the fit. It does. **Predict** why, before you read on.
 #
 # The pipeline's fit is **weighted**, and the weights depend on the signal: where photon noise dominates, the first and last groups count
-# most; where read noise dominates, all groups count by their distance from the middle. Bright pixels of the trace and dark pixels of the
-# background therefore turn the *same* drift into *different* slopes, and what you measure in the background is not what the spectrum has.
-# To test that, fit with equal weights for all pixels:
+# most; where read noise dominates, it is the ordinary straight line, in which all samples have equal weights. Bright pixels of the trace
+# and dark pixels of the background therefore turn the *same* drift into *different* slopes, and what you measure in the background is not
+# what the spectrum has. To test that, fit the ordinary line, equal weights, to **all** pixels, bright or dark. (Its slope is a sum of
+# samples, each times its distance from the middle: the `weights` of the cell.)
 
 # %%
 weights = np.arange(n_groups) - (n_groups - 1) / 2
@@ -588,7 +595,7 @@ def equal_weights(data, hit=hit):
 plain = {"none": equal_weights(ramp.data), "column median": equal_weights(corrected)}
 plain["rate level"] = tso.one_over_f.remove_columns(plain["none"], mask)
 for name, one in plain.items():
-    print(f"{name:14s} weights of the pipeline {frame[name]:5.0f} ppm    equal weights {scatter_ppm(one, all_rows):5.0f} ppm")
+    print(f"{name:14s} weights of the pipeline {frame[name]:5.0f} ppm    equal weights {deviation_ppm(one, all_rows):5.0f} ppm")
 
 # %% [markdown]
 # With equal weights rate level is no worse than group level, if anything a little better: a slope does not know of the kTC level, so every
@@ -596,7 +603,7 @@ for name, one in plain.items():
 # and the drift: take the drift out **before** anything treats pixels differently. The same argument holds for jump detection.
 
 # %%
-equal = {name: scatter_ppm(one, all_rows) for name, one in plain.items()}
+equal = {name: deviation_ppm(one, all_rows) for name, one in plain.items()}
 assert equal["rate level"] < 0.5 * equal["none"], "with equal weights rate level does work"
 assert frame["rate level"] / frame["column median"] > equal["rate level"] / equal["column median"] * 1.2
 
@@ -613,8 +620,9 @@ for name in ("column median", "with odd/even rows", "both"):
 assert frame["with odd/even rows"] < 0.5 * frame["none"], "this, too, is a correction"
 
 # %% [markdown]
-# Better or worse? Differences of a few tens of ppm are what chance makes of so few integrations. With half the pixels in each
-# median, don't expect a gain behind a wide mask; with a narrower one, or in a single wavelength bin, try it.
+# Better or worse? The variants share their photons, but not the errors of their medians, and with so few integrations a difference
+# of ten or twenty ppm proves nothing. Half the pixels in each median cost about what the odd/even offset gains. With a narrower mask,
+# or in a single wavelength bin, try it again.
 #
 # ## All segments
 #
@@ -633,7 +641,7 @@ for number in obs.segments:
     else:
         cured = one.copy()
         background = tso.detector1.background(one, half_width)
-        ignore = tso.dq.mask(one.groupdq, "SATURATED")
+        ignore = tso.one_over_f.saturated_ramps(one.groupdq)
         tso.one_over_f.remove_columns(one.data, background, out=cured.data, ignore=ignore)
         cured = tso.detector1.apply(cured, "jump", copy=False)
         pair = fit_rates(with_data(cured, one.data)), fit_rates(cured)
@@ -705,7 +713,8 @@ assert tso.exercises.check("one-over-f-mask", answer, ends=ends, **how)
 # A colleague says: "I don't bother with groups. I either leave 1/f noise alone or clean the rates." Judge by the light curve of
 # the whole exposure, transit included. `uncorrected` and `grouped` hold the rates of all segments, without any correction and with the
 # column median of the groups, cut to the columns with light; `background` is the mask, cut likewise, and `true_star` the true light
-# curve (with real data a smoothed one). Give the scatter of the sum over all pixels in ppm, as `scatter_ppm` takes it, for `"none"`,
+# curve (with real data a smoothed one). Give the standard deviation of the sum over all pixels divided by `true_star`, relative to its
+# median, in ppm (not from one integration to the next, as in the figure above: drifts shall count), for `"none"`,
 # `"rate level"` (only) and `"both"` (groups, then rates). What do you tell your colleague?
 #
 # <details><summary>Hint</summary>
@@ -770,7 +779,7 @@ assert tso.exercises.check("one-over-f-first-group", answer, data=raw, mask=mask
 whole.groupdq = flags  # those of the comparison above
 images = fit_rates(with_data(whole, answer))
 for name, chosen in (("aperture", aperture), ("all rows", all_rows)):
-    print(f"{name}: {scatter_ppm(images, chosen):.0f} ppm, with the groups as they are {scatter['column median'][name]:.0f} ppm")
+    print(f"{name}: {deviation_ppm(images, chosen):.0f} ppm, with the groups as they are {scatter['column median'][name]:.0f} ppm")
 
 # %% [markdown]
 # ## Recap

@@ -277,7 +277,7 @@ plt.show()
 #
 # In the simulation each hit is known: its pixels, its time and its charge. Each flag is put down to the first cause that
 # applies: a **true hit** (50 electrons or more in that pixel and group); a **neighbour** of one; a **telegraph pixel**, whose
-# dark level flips to and fro by some tens of electrons; and **excess noise**, which is all the rest.
+# dark level flips to and fro, mostly by some tens of electrons, in a few pixels by hundreds; and **excess noise**, which is all the rest.
 
 # %%
 new = tso.jumps.new_flags(ramp.groupdq, flagged.groupdq)
@@ -397,7 +397,8 @@ if hits is not None:
 
 # %% [markdown]
 # *What to notice:* from 4 to 10 the squares (no hit) fall steeply, the circles (hits) only a little. That is why 10 is a
-# popular choice. From 10 to 30 both fall. The flags beyond 10 σ that no hit explains are telegraph pixels, and their neighbours.
+# popular choice. From 10 to 30 both fall. The flags beyond 10 σ that no hit explains are the telegraph pixels with the largest steps, and
+# their neighbours.
 #
 # ## Few groups
 #
@@ -763,8 +764,8 @@ assert tso.exercises.check("jump-neighbours", answer, default=default, significa
 # - About one sample in a thousand of **groups × rows × columns** is flagged at 4 σ, and only part of these are cosmic rays: the
 #   rest are neighbours, telegraph pixels and noise beyond a threshold that is not quite what it says.
 # - From 4 to 10 one loses few hits and **gets rid of most false flags**; strong hits are found at any threshold.
-# - A flag **costs** some per cent of one ramp's precision, a missed hit makes an **outlier** in the light curve of
-#   a column and scatter in the white light.
+# - A flag **costs** precision, but only that of one ramp: some tens of per cent of its error, and few ramps have one. A missed hit makes
+#   an **outlier** in the light curve of a column and scatter in the white light.
 #
 # ## On real data
 #

@@ -140,7 +140,8 @@ assert real / claimed < 1.3, "independent errors are claimed rightly"
 # - **LIKELY** fits the *differences* of successive groups, with their full covariance (Brandt 2024): the maximum of
 #   the likelihood.
 #
-# Both work around flags. A saturated sample ends the ramp; a jump divides it into pieces with a common slope.
+# Both work around flags. A saturated sample ends the ramp; a jump divides it. OLS_C fits each piece and takes the weighted mean of
+# their slopes; LIKELY leaves out the difference that has the jump.
 #
 # ## The step
 #
@@ -295,9 +296,9 @@ if obs.truth is not None:
     del ramps, collected
 
 # %% [markdown]
-# Read the second column from the bottom: the brightest pixels are low, their fainter neighbours high. The last column, which
+# Read the second column upwards from its last row: the brightest pixels are low, their fainter neighbours high. The last column, which
 # allows for migration, is nearly the same small negative number of DN/s in all rows: that is what the column median took. It is
-# nothing for a bright pixel and nearly everything for a faint one.
+# nothing for a bright pixel and nearly half of the signal of the faintest.
 #
 # If you predicted a width of one and no bias everywhere: that is what the errors promise. They know of photons and read noise. They cannot
 # know what an earlier step has done.
@@ -558,7 +559,8 @@ for name in obs.detectors if obs.truth is not None else ():
 # So the read noise that is left after the correction, most of it shared within columns, accounts for the excess: the value
 # that was measured lies between the two extremes or near the upper one. Many pixels in the wings of the star are bright enough to be weighted towards their ends. The
 # noise of the sum itself is uncertain (by a little more than its percentage says, because neighbouring differences share an integration), and it contains the
-# start-up of the first integrations, which is a real change of the signal. It gives no strong reason to believe that columns share much with
+# **start-up**: the flux of the first integrations is a little low and rises to its level, as in many real time series. (The simulation puts
+# that in; look at the first point of the light curves.) It gives no strong reason to believe that columns share much with
 # each other. And missed cosmic rays play no large part: they would make single pixels noisier than photons and read noise do, and these are not.
 
 # %%

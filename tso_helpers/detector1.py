@@ -13,7 +13,7 @@ from importlib import import_module
 
 import numpy as np
 
-from . import dq, one_over_f, trace
+from . import one_over_f, trace
 
 __all__ = ["STEPS", "apply", "background", "load_steps", "run", "step_class"]
 
@@ -184,8 +184,8 @@ def background(model, half_width=_HALF_WIDTH):
 def _remove_one_over_f(model, half_width=_HALF_WIDTH, odd_even=False):
     # unwrapped: a headless run of a lesson may have replaced the function, to see whether that lesson notices
     remove = inspect.unwrap(one_over_f.remove_columns)
-    saturated = dq.mask(model.groupdq, "SATURATED")  # a snowball in the background would pass for drift
-    remove(model.data, background(model, half_width), out=model.data, odd_even=odd_even, ignore=saturated)
+    ignore = one_over_f.saturated_ramps(model.groupdq)  # a snowball in the background would pass for drift
+    remove(model.data, background(model, half_width), out=model.data, odd_even=odd_even, ignore=ignore)
     return model
 
 

@@ -210,8 +210,9 @@ def scatter_ppm(flux, chosen=None, method="differences"):
     chosen : array of bool, shape (integration,), optional
         Integrations to look at (`out_of_transit`); all without it. NaN is left out.
     method : {"differences", "mad"}
-        "differences" between neighbouring integrations, over sqrt(2), see noise from one integration to the next and no
-        slow trend; "mad", the median absolute deviation from the median, sees both.
+        "differences" between neighbouring integrations, their root mean square over sqrt(2) without those beyond 5 sigma,
+        see noise from one integration to the next and no slow trend; "mad", the median absolute deviation from the
+        median, sees both.
 
     Returns
     -------
@@ -240,7 +241,8 @@ def scatter_ppm(flux, chosen=None, method="differences"):
     steps = np.diff(flux)[chosen[1:] & chosen[:-1]]  # none across the transit
     if steps.size < 2:
         raise ValueError("fewer than two pairs of neighbouring integrations are left")
-    return 1e6 * 1.4826 * float(np.median(np.abs(steps)) / np.sqrt(2) / np.median(flux[chosen]))
+    usual = steps[np.abs(steps) <= 5 * 1.4826 * np.median(np.abs(steps))]
+    return 1e6 * float(np.sqrt(np.mean(usual**2) / 2) / np.median(flux[chosen]))
 
 
 def expected_scatter_ppm(flux, gain, time, pixels=0, read_noise=0.0, groups=None):

@@ -15,9 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 from astropy.stats import mad_std
-from scipy import fft
+from scipy import fft, ndimage
 from scipy.optimize import curve_fit
 from scipy.signal import windows
+
+from . import dq
 
 __all__ = [
     "READOUT",
@@ -28,6 +30,7 @@ __all__ = [
     "power_spectrum",
     "quiet_differences",
     "remove_columns",
+    "saturated_ramps",
     "spectral_slope",
 ]
 
@@ -54,8 +57,8 @@ def column_background(data, mask, odd_even=False, ignore=None):
     odd_even : bool
         Even and odd rows apart: they pass through the amplifier differently, and reference pixels do not remove all
         of it. Where a column has background in rows of one kind only, that median serves both.
-    ignore : array of bool, shape of `data`, optional
-        True for single samples that are no background after all, such as saturated ones.
+    ignore : array of bool, of a shape that broadcasts to that of `data`, optional
+        True for samples that are no background after all (`saturated_ramps`).
 
     Returns
     -------
@@ -65,9 +68,9 @@ def column_background(data, mask, odd_even=False, ignore=None):
     Raises
     ------
     TypeError
-        If the mask is not made of bool (a DQ array, say).
+        If the mask or `ignore` is not made of bool (a DQ array, say).
     ValueError
-        If its shape is not that of a frame, that of `ignore` not that of the data, or the mask leaves no background.
+        If its shape is not that of a frame, `ignore` does not fit the data, or the mask leaves no background at all.
 
     Examples
     --------
@@ -101,9 +104,9 @@ def remove_columns(data, mask, out=None, odd_even=False, ignore=None):
         Where to put the result; ``out=data`` corrects in place. Without it `data` does not change.
     odd_even : bool
         Even and odd rows apart; see `column_background`.
-    ignore : array of bool, shape of `data`, optional
-        True for single samples that have no say in the medians, such as saturated ones: a column that a snowball covers
-        is then measured by the rows that are left. Where none is left, the column of that group stays as it is.
+    ignore : array of bool, of a shape that broadcasts to that of `data`, optional
+        True for samples that have no say in the medians (`saturated_ramps`): a column that a snowball touches is then
+        measured by the rows that are left. Where none is left, the column of that frame stays as it is.
 
     Returns
     -------
@@ -113,7 +116,7 @@ def remove_columns(data, mask, out=None, odd_even=False, ignore=None):
     Raises
     ------
     TypeError
-        If the mask is not made of bool, or `out` not of floats.
+        If the mask or `ignore` is not made of bool, or `out` not of floats.
     ValueError
         If the shapes do not fit, or the mask leaves no background at all.
 
@@ -151,6 +154,48 @@ def remove_columns(data, mask, out=None, odd_even=False, ignore=None):
     return out
 
 
+def saturated_ramps(groupdq, halo=6):
+    """Pixels that cannot measure the background of an integration: they saturate in it, or lie beside a snowball.
+
+    A pixel that saturates in any group is left out of *all* groups of the integration: each pixel has a level of its
+    own, so medians of changing sets of pixels would step from one group to the next. A saturated patch of 3 x 3 pixels
+    or more is a snowball; the light around it is not saturated, and would pass for drift.
+
+    Parameters
+    ----------
+    groupdq : array of uint8, shape (integration, group, row, column)
+        Flags after the saturation step.
+    halo : int
+        Pixels around a patch that are left out with it [A].
+
+    Returns
+    -------
+    array of bool, shape (integration, 1, row, column)
+        True for pixels to leave out; fits `ignore` of `remove_columns`.
+
+    Raises
+    ------
+    ValueError
+        If the flags are not four-dimensional.
+
+    Examples
+    --------
+    >>> flags = np.zeros((1, 3, 5, 9), dtype=np.uint8)
+    >>> flags[0, 2, 1, 4] = 2
+    >>> saturated_ramps(flags)[0, 0, 1].nonzero()[0].tolist()
+    [4]
+    """
+    groupdq = np.asarray(groupdq)
+    if groupdq.ndim != 4:
+        raise ValueError(f"flags of shape {groupdq.shape}: four axes are needed, (integration, group, row, column)")
+    saturated = np.stack([dq.mask(one, "SATURATED").any(axis=0) for one in groupdq])
+    for one in saturated:
+        patches = ndimage.binary_opening(one, np.ones((3, 3)))
+        if patches.any():
+            one |= ndimage.distance_transform_edt(~patches) <= halo
+    return saturated[:, np.newaxis]
+
+
 def _check(data, mask):
     data, mask = np.asarray(data), np.asarray(mask)
     if mask.dtype != bool:
@@ -169,9 +214,13 @@ def _check_ignored(ignore, data):
     if ignore is None:
         return None
     ignore = np.asarray(ignore)
-    if ignore.dtype != bool or ignore.shape != data.shape:
-        raise ValueError(f"ignore must be bool of shape {data.shape}, not {ignore.dtype.name} of shape {ignore.shape}")
-    return ignore
+    try:
+        fits = np.broadcast_to(ignore, data.shape)
+    except ValueError:
+        raise ValueError(f"ignore, of shape {ignore.shape}, does not fit data of shape {data.shape}") from None
+    if ignore.dtype != bool:
+        raise TypeError(f"ignore says True for samples to leave out; this one is of type {ignore.dtype.name}")
+    return fits
 
 
 def _medians(stack, mask, ignore=None):

@@ -99,10 +99,26 @@ def test_ignored_samples_have_no_say_but_are_corrected(case, odd_even, choose):
 
 def test_ignored_samples_of_another_shape_or_kind():
     data, mask = np.zeros((2, 6, 10)), np.ones((6, 10), dtype=bool)
-    with pytest.raises(ValueError, match="ignore must be bool"):
-        one_over_f.remove_columns(data, mask, ignore=mask)
-    with pytest.raises(ValueError, match="ignore must be bool"):
+    with pytest.raises(ValueError, match="does not fit"):
+        one_over_f.remove_columns(data, mask, ignore=mask[:3])
+    with pytest.raises(TypeError, match="uint8"):
         one_over_f.column_background(data, mask, ignore=np.zeros(data.shape, dtype=np.uint8))
+
+
+def test_saturated_ramps_are_left_out_of_all_groups_and_snowballs_with_a_halo():
+    flags = np.zeros((3, 4, 20, 40), dtype=np.uint8)
+    flags[0, 2:, 3, 7] = 2 | 4  # a hit that fills one pixel
+    flags[1, 1:, 8:11, 18:21] = 2  # a snowball
+    flags[2, :, 5, 5] = 4  # a jump: not saturated
+    left_out = one_over_f.saturated_ramps(flags, halo=3)
+    assert left_out.shape == (3, 1, 20, 40)
+    assert np.argwhere(left_out[0, 0]).tolist() == [[3, 7]]
+    row, column = np.indices((20, 40))
+    distance = np.hypot(np.maximum(abs(row - 9) - 1, 0), np.maximum(abs(column - 19) - 1, 0))
+    assert np.array_equal(left_out[1, 0], distance <= 3)
+    assert not left_out[2].any()
+    with pytest.raises(ValueError, match="four axes"):
+        one_over_f.saturated_ramps(flags[0])
 
 
 def test_odd_even_removes_rows_that_differ():

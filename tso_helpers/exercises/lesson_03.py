@@ -83,7 +83,7 @@ def _factor_case():
     solution=lambda data, limits, share: _largest(data, limits, share),
     wrong={
         "without neighbours": lambda data, limits, share: _largest(data, limits, share, grow=False),
-        "above the team's limit": 1.1,
+        "above the reference's limit": 1.1,
         "one step too high": lambda data, limits, share: _largest(data, limits, share) + 0.05,
         "far too low": 0.05,
         "in percent": 45.0,
