@@ -30,7 +30,7 @@
 # **You need** [00 · Start here](00_start_here.ipynb); helpful: [04 · superbias and reference pixels](04_superbias_refpix.ipynb)
 # and [05 · linearity](05_linearity.ipynb). Words in the [glossary](glossary.md).
 #
-# **Takes** 35 min to read and try, 45 s to run; 0.8 GB peak memory; 0.8 GB disk.
+# **Takes** 35 min to read and try, 35 s to run; 0.8 GB peak memory; 0.8 GB disk.
 
 # %% [markdown]
 # ## Set up

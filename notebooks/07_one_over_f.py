@@ -32,7 +32,7 @@
 # **You need** [00 · Start here](00_start_here.ipynb); helpful: [04 · superbias and reference pixels](04_superbias_refpix.ipynb).
 # Words in the [glossary](glossary.md).
 #
-# **Takes** 50 min to read and try, 50 s to run; 1.4 GB peak memory; 1.2 GB disk.
+# **Takes** 50 min to read and try, 60 s to run; 1.1 GB peak memory; 1.2 GB disk.
 
 # %% [markdown]
 # ## Set up

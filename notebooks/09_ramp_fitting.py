@@ -32,7 +32,7 @@
 # **You need** [00 · Start here](00_start_here.ipynb); helpful: [07 · 1/f noise](07_one_over_f.ipynb) and
 # [08 · jumps](08_jumps.ipynb). Words in the [glossary](glossary.md).
 #
-# **Takes** 45 min to read and try, 50 s to run; 1.2 GB peak memory; 1.2 GB disk.
+# **Takes** 45 min to read and try, 50 s to run; 0.9 GB peak memory; 1.2 GB disk.
 
 # %% [markdown]
 # ## Set up
