@@ -27,8 +27,8 @@ def _untouched_model(cls, ramp, *args, **kwargs):
 
     copy = (datamodels.open(ramp) if isinstance(ramp, str) or hasattr(ramp, "__fspath__") else ramp).copy()
     for kind in cls.reference_file_types:
-        name = os.path.basename(cls().get_reference_file(copy, kind))
-        copy[f"meta.ref_file.{kind}.name"] = f"crds://{name}"
+        name = cls().get_reference_file(copy, kind)
+        copy[f"meta.ref_file.{kind}.name"] = name if name == "N/A" else f"crds://{os.path.basename(name)}"
     return copy
 
 

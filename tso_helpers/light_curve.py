@@ -210,9 +210,9 @@ def scatter_ppm(flux, chosen=None, method="differences"):
     chosen : array of bool, shape (integration,), optional
         Integrations to look at (`out_of_transit`); all without it. NaN is left out.
     method : {"differences", "mad"}
-        "differences" between neighbouring integrations, their root mean square over sqrt(2) without those beyond 5 sigma,
-        see noise from one integration to the next and no slow trend; "mad", the median absolute deviation from the
-        median, sees both.
+        "differences" between neighbouring integrations: their root mean square over sqrt(2), without those beyond 5
+        sigma, sees noise from one integration to the next and no slow trend; "mad", the median absolute deviation from
+        the median, sees both.
 
     Returns
     -------
