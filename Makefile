@@ -13,13 +13,13 @@ run: .venv/ready               # every lesson, headless
 	$(BIN)/tso run
 
 test: .venv/ready-to-test      # lint, pairs, unit tests, strict nbval, browser
-	$(BIN)/python -m pytest -m "not full and not network and not bench and not newest"
+	$(BIN)/python -m pytest -m "not full and not remote_data and not bench and not newest"
 
 test-newest: .venv-newest/ready # the newest releases; outputs are not compared
-	.venv-newest/bin/python -m pytest -m "not full and not network and not bench and not strict"
+	.venv-newest/bin/python -m pytest -m "not full and not remote_data and not bench and not strict"
 
 test-full: .venv/ready-to-test # everything, the long tests at 70 groups as well
-	$(BIN)/python -m pytest -m "not network and not bench and not newest"
+	$(BIN)/python -m pytest -m "not remote_data and not bench and not newest"
 
 notebooks: .venv/ready-to-test # execute notebooks/*.py into their .ipynb pairs
 	$(BIN)/python tools/notebooks.py build

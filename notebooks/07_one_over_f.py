@@ -809,7 +809,8 @@ for name, chosen in (("aperture", aperture), ("all rows", all_rows)):
 # - Frames read through four outputs have four drifts; NIRCam's stripes run along the *other* axis. MIRI's detectors hardly have this
 #   noise, and `clean_flicker_noise` accepts of MIRI only images.
 # - In the pipeline `clean_flicker_noise` stands after `jump` and is skipped by default. Its authors and the teams keep improving it: read
-#   its documentation for the version you use.
+#   its documentation for the version you use. For NIRISS/SOSS, build 12.3 (May 2026) brought a subtraction at the group level into the
+#   pipeline itself ([news](https://www.stsci.edu/contents/news/jwst/2026/pipeline-news-niriss-soss-improvements-to-1-f-correction-and-processing-speed)).
 #
 # ## Next
 #

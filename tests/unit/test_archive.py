@@ -252,7 +252,7 @@ def test_connect_chooses_without_using_the_network(tmp_path, monkeypatch):
 # --- the real archive
 
 
-@pytest.mark.network
+@pytest.mark.remote_data
 @pytest.mark.skipif(not os.environ.get("TSO_TEST_NETWORK"), reason="asks the real MAST: set TSO_TEST_NETWORK=1")
 def test_mast_itself_still_has_the_eight_files(tmp_path):
     uncal = uncal_of(MastArchive(tmp_path))
