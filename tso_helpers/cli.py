@@ -259,9 +259,18 @@ def lab(
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         *([] if browser else ["--no-browser"]),
         *([f"--port={port}"] if port else []),
+        *_as_root(),
         *context.args,
     ]
     _become([sys.executable, "-m", "jupyterlab", *options])
+
+
+def _as_root():
+    """JupyterLab refuses to run as root unless told; in a container there is often nobody else."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return []
+    typer.echo("You are root, so JupyterLab is started with --allow-root; it listens on this machine only.")
+    return ["--allow-root"]
 
 
 def _announce(done, where):

@@ -64,8 +64,6 @@ def lab(lesson_data, tmp_path_factory):
                "--workspace", str(folder / "my lessons"), "--port", str(port),
                f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True",
                "--ServerApp.port_retries=0"]  # fmt: skip
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command.append("--allow-root")
     variables = os.environ | {"TSO_DATA": str(lesson_data), "TSO_OBSERVATION": "simulated",
                               "JUPYTER_CONFIG_DIR": str(folder / "config"), "HOME": str(folder)}  # fmt: skip
     with open(log, "w", encoding="utf-8") as out:

@@ -1,5 +1,6 @@
 """The ``tso`` command, each subcommand on small data."""
 
+import os
 import sys
 
 import nbformat
@@ -177,6 +178,14 @@ def test_lab_opens_a_copy_of_lesson_00(notebooks, launched):
     assert "--LabApp.default_url=/lab/tree/00_start_here.ipynb" in command
     assert {"--no-browser", "--port=9999", "--ServerApp.token=abc"} <= set(command)
     assert (place / "01_look.ipynb").exists()
+
+
+@pytest.mark.parametrize(("user", "told"), [(0, True), (1000, False)])
+def test_lab_runs_as_root_only_when_there_is_nobody_else(notebooks, launched, monkeypatch, user, told):
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    text = tso("lab")
+    (command,) = launched
+    assert ("--allow-root" in command) == told == ("You are root" in text)
 
 
 def test_lab_reset_puts_a_learners_copy_aside(notebooks, launched):
