@@ -797,8 +797,8 @@ for name, chosen in (("aperture", aperture), ("all rows", all_rows)):
 # ## On real data
 #
 # - Set `TSO_OBSERVATION=mast` and the same cells run; those that need the truth say that there is none. With 155 integrations of 70 groups
-#   a segment fills many GB on its way through this lesson: pass `integrations=slice(0, 18)` to `obs.after` to stay small, and see
-#   lesson 10 for the whole observation.
+#   a segment fills many GB on its way through this lesson: pass `integrations=slice(0, 18)` to `obs.after` to stay small, and go through the
+#   observation slice by slice.
 # - The simulated noise is an ideal 1/f^β with β = 1 from a single stream per integration. Real noise has more: spikes at fixed
 #   frequencies, changes from visit to visit, and a slow part that may be weaker or stronger. How much a correction gains in ppm is
 #   therefore a property of *this* exposure. The reasons carry over; the numbers you measure again.

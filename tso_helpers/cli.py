@@ -269,7 +269,7 @@ def _as_root():
     """JupyterLab refuses to run as root unless told; in a container there is often nobody else."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return []
-    typer.echo("You are root, so JupyterLab is started with --allow-root; it listens on this machine only.")
+    typer.echo("You are root, so JupyterLab is started with --allow-root.")
     return ["--allow-root"]
 
 

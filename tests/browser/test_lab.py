@@ -119,7 +119,7 @@ def open_lesson(browser, lab, name):
     return page
 
 
-def run_all(page, minutes=10):
+def run_all(page, minutes=4):
     """Choose Run > Run All Cells in the menu and wait until the kernel has done them all; returns the cells' state."""
     page.get_by_role("menuitem", name="Run", exact=True).first.click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).first.click()
