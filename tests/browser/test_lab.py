@@ -14,6 +14,7 @@ import pytest
 from astropy.io import fits
 
 import notebooks
+from tso_helpers.simulation.recipe import Recipe
 from tso_helpers.simulation.truth import open_truth
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -157,10 +158,10 @@ def test_lesson_00_runs_in_the_browser(browser, lab):
 
 def _raw_samples(root, column):
     """First and last raw sample, as the explorer writes them, of the pixel it is opened at but in another column."""
-    exposure = max(root.glob("simulated-*/truth/recipe.json"), key=lambda path: path.stat().st_mtime)
-    place = open_truth(exposure.parents[1]).examples["saturated_by_cosmic_ray"]
+    exposure = root / f"simulated-{Recipe().key}"
+    place = open_truth(exposure).examples["saturated_by_cosmic_ray"]
     name = f"*_04101_*seg00{place.segment}_{place.detector.lower()}"
-    (path,) = exposure.parents[1].glob(f"mastDownload/JWST/{name}/{name}_uncal.fits")
+    (path,) = exposure.glob(f"mastDownload/JWST/{name}/{name}_uncal.fits")
     samples = fits.getdata(path, "SCI")[place.integration, :, place.row, column]
     return [f"{float(f'{value:.4g}'):,.10g}" for value in samples[[0, -1]]]
 
