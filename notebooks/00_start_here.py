@@ -113,7 +113,11 @@ times = obs.group_time * np.arange(ramp.data.shape[1])
 fig, ax = plt.subplots()
 for name, (row, column, style) in pixels.items():
     ax.plot(times, ramp.data[0, :, row, column], style, label=f"{name}: row {row}, column {column}")
-ax.set(xlabel="time since the first group [s]", ylabel="raw signal [DN]", title="Up the ramp: three pixels of one integration")
+ax.set(
+    xlabel="time since the first group [s]",
+    ylabel="raw signal [DN]",
+    title="Up the ramp: three pixels of one integration",
+)
 ax.legend()
 plt.show()
 
@@ -169,7 +173,9 @@ ax.plot(hours, raw, "o", label="last minus first group, all pixels")
 if obs.truth is not None:
     truth = obs.truth.transit("NRS1")[1]
     ax.plot(hours, truth / np.median(truth[before]), "k-", label="true transit")
-ax.set(xlabel="time since the start [h]", ylabel="relative flux", title="NRS1: a light curve straight from the raw ramps")
+ax.set(
+    xlabel="time since the start [h]", ylabel="relative flux", title="NRS1: a light curve straight from the raw ramps"
+)
 ax.legend()
 plt.show()
 

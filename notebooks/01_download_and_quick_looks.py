@@ -87,10 +87,7 @@ print("MAST answers" if isinstance(mast, tso.archive.MastArchive) else "the file
 
 # %%
 observations = mast.query_criteria(
-    instrument_name="NIRSpec/SLIT",
-    filters="F290LP;G395H",
-    proposal_id="1366",
-    target_name="WASP-39",
+    instrument_name="NIRSpec/SLIT", filters="F290LP;G395H", proposal_id="1366", target_name="WASP-39"
 )
 print(observations["target_name", "instrument_name", "filters", "proposal_pi"])
 assert len(observations) >= 1, "files of your own? then ask for their program, target and grating"
@@ -217,7 +214,9 @@ assert all(frames.shape[0] == 3 for frames in acquisition)
 
 # %%
 titles = ["1: before the correction", "2: after it"]
-tso.plotting.show_target_acquisition([frames[-1] for frames in acquisition], titles, label="raw signal, last group (DN)")
+tso.plotting.show_target_acquisition(
+    [frames[-1] for frames in acquisition], titles, label="raw signal, last group (DN)"
+)
 plt.show()
 
 # %% [markdown]
@@ -229,8 +228,9 @@ plt.show()
 # %%
 gained = [frames[-1] - frames[0] for frames in acquisition]
 peaks = [np.unravel_index(np.argmax(image), image.shape) for image in gained]
-tso.plotting.show_target_acquisition(gained, titles, stars=peaks, mark="brightest pixel",
-                                      label="last minus first group (DN)")  # fmt: skip
+tso.plotting.show_target_acquisition(
+    gained, titles, stars=peaks, mark="brightest pixel", label="last minus first group (DN)"
+)
 plt.show()
 
 # %% [markdown]
@@ -340,8 +340,10 @@ for segment in obs.segments:
         exposure, times = ramp.meta.exposure, np.array(ramp.int_times["int_mid_BJD_TDB"])
         ends += [times[0], times[-1]]
         hours = (times[[0, -1]] - ends[0]) * 24
-        print(f"segment {segment}: integrations {exposure.integration_start} to {exposure.integration_end} "
-              f"of {exposure.nints}, {hours[0]:.2f} to {hours[1]:.2f} h")  # fmt: skip
+        print(
+            f"segment {segment}: integrations {exposure.integration_start} to {exposure.integration_end} "
+            f"of {exposure.nints}, {hours[0]:.2f} to {hours[1]:.2f} h"
+        )
 assert np.all(np.diff(ends) > 0)
 
 # %% [markdown]
@@ -425,8 +427,14 @@ for detector in obs.detectors:
 
 # %%
 titles = [f"{{}}: first group, integration {integration}", "{}: last group"]
-tso.plotting.compare_frames(first["NRS1"], last["NRS1"], titles=[t.format("NRS1") for t in titles],
-                            vmin=3000, vmax=9000, label="raw signal (DN)")  # fmt: skip
+tso.plotting.compare_frames(
+    first["NRS1"],
+    last["NRS1"],
+    titles=[t.format("NRS1") for t in titles],
+    vmin=3000,
+    vmax=9000,
+    label="raw signal (DN)",
+)
 plt.show()
 
 # %% [markdown]
@@ -437,8 +445,14 @@ plt.show()
 # are new in the last group are mostly cosmic rays.
 
 # %%
-tso.plotting.compare_frames(first["NRS2"], last["NRS2"], titles=[t.format("NRS2") for t in titles],
-                            vmin=6000, vmax=12000, label="raw signal (DN)")  # fmt: skip
+tso.plotting.compare_frames(
+    first["NRS2"],
+    last["NRS2"],
+    titles=[t.format("NRS2") for t in titles],
+    vmin=6000,
+    vmax=12000,
+    label="raw signal (DN)",
+)
 plt.show()
 
 # %% [markdown]
@@ -448,6 +462,7 @@ plt.show()
 # **Nearly all structure that you saw is the detector's.** How much? Look at the top four rows, which the spectrum hardly reaches (only
 # the right end of NRS2's comes close), and use the trick from above. (By the way: a figure is narrower than 2048 columns, so a single
 # bright pixel may be missing from it.)
+
 
 # %%
 def spread(image):
@@ -468,8 +483,14 @@ for detector in obs.detectors:
 # Here is what remains, the light of one minute:
 
 # %%
-tso.plotting.compare_frames(rise["NRS1"], rise["NRS2"], titles=[f"{d}: last minus first group" for d in ("NRS1", "NRS2")],
-                            vmin=-60, vmax=200, label="signal (DN)")  # fmt: skip
+tso.plotting.compare_frames(
+    rise["NRS1"],
+    rise["NRS2"],
+    titles=[f"{d}: last minus first group" for d in ("NRS1", "NRS2")],
+    vmin=-60,
+    vmax=200,
+    label="signal (DN)",
+)
 plt.show()
 
 # %% [markdown]
@@ -523,7 +544,9 @@ else:
         bright = true > 0.5 * true.max()
         ratio = float(np.median(rise[detector][bright] / true[bright]))
         offset = float(np.median(rise[detector][28:] - true[28:]))
-        print(f"{detector}: bright pixels measured at {100 * ratio:.1f} % of the truth; background off by {offset:.2g} DN")
+        print(
+            f"{detector}: bright pixels measured at {100 * ratio:.1f} % of the truth; background off by {offset:.2g} DN"
+        )
         assert 0.9 < ratio < 0.995
 
 # %% [markdown]

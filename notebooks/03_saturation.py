@@ -344,7 +344,9 @@ without, _ = tso.ramps.fit_first_groups(times, samples, n=groups)
 print(f"slope of the {usable} samples without a flag: {with_flags:8.3g} DN/s")
 print(f"slope of all {groups} samples:               {without:8.3g} DN/s")
 if obs.truth is not None:
-    print(f"true rate:                          {obs.truth.rate(detector, segment, example.integration)[where]:8.2g} DN/s")
+    print(
+        f"true rate:                          {obs.truth.rate(detector, segment, example.integration)[where]:8.2g} DN/s"
+    )
 
 assert abs(with_flags) < 0.05 * without
 
@@ -420,6 +422,7 @@ assert np.all(np.diff(rings) > 0)
 # `override_saturation` takes a file or, as here, a data model. It must be the **whole** reference, not the part that
 # you cut out:
 
+
 # %%
 def with_limits(factor, **parameters):
     """As `share`, with all limits multiplied by a factor."""
@@ -455,7 +458,9 @@ plt.show()
 # %%
 with datamodels.SaturationModel(path) as reference:
     part = get_subarray_model(short, reference)
-    print(f"data {part.data.shape}, but its header says {part.meta.subarray.ysize} rows from {part.meta.subarray.ystart}")
+    print(
+        f"data {part.data.shape}, but its header says {part.meta.subarray.ysize} rows from {part.meta.subarray.ystart}"
+    )
     with np.testing.assert_raises(ValueError):
         SaturationStep.call(short, override_saturation=part)
 

@@ -138,8 +138,13 @@ path = SuperBiasStep().get_reference_file(ramp, "superbias")
 superbias = get_subarray_model(ramp, datamodels.SuperBiasModel(path))
 print(Path(path).name)
 print(f"{superbias.data.shape[0]} rows x {superbias.data.shape[1]} columns, median {np.median(superbias.data):.0f} DN")
-tso.plotting.compare_frames(raw, superbias.data, titles=(f"{detector}, last group, raw", "superbias reference"),
-                            vmin=middle - 3000, vmax=middle + 3000)
+tso.plotting.compare_frames(
+    raw,
+    superbias.data,
+    titles=(f"{detector}, last group, raw", "superbias reference"),
+    vmin=middle - 3000,
+    vmax=middle + 3000,
+)
 plt.show()
 
 # %% [markdown]
@@ -173,8 +178,10 @@ del removed
 
 # %%
 after = subtracted.data[integration, -1]
-titles = [f"{name}, minus its median of {np.median(image):.0f} DN"
-          for name, image in (("before superbias", raw), ("after superbias", after))]
+titles = [
+    f"{name}, minus its median of {np.median(image):.0f} DN"
+    for name, image in (("before superbias", raw), ("after superbias", after))
+]
 tso.plotting.compare_frames(raw - np.median(raw), after - np.median(after), titles=titles, vmin=-750, vmax=750)
 plt.show()
 
@@ -204,6 +211,7 @@ plt.show()
 # How much of the pixel-to-pixel scatter in the background was fixed pattern? The scatter is estimated from the median
 # absolute deviation, so that a few bad pixels don't count.
 
+
 # %%
 def scatter(values):
     """Robust standard deviation, DN."""
@@ -231,8 +239,10 @@ quiet = 250
 shifts = np.median(subtracted.data[:, -1, :, quiet] - subtracted.data[:, -2, :, quiet], axis=1)
 moved = int(np.argmax(np.abs(shifts)))
 last, before_last = subtracted.data[moved, -1, :, quiet], subtracted.data[moved, -2, :, quiet]
-tso.plotting.compare_profiles({"last group": last, "second-to-last group": before_last},
-                              title=f"{detector}, column {quiet}, integration {moved}, after superbias")
+tso.plotting.compare_profiles(
+    {"last group": last, "second-to-last group": before_last},
+    title=f"{detector}, column {quiet}, integration {moved}, after superbias",
+)
 plt.show()
 
 # %% [markdown]
@@ -299,6 +309,7 @@ plt.show()
 #
 # All 32 rows of the last group over one another, even rows in one colour, odd rows in another. To see more than grain,
 # each row is the median of four columns at a time; pixels near the spectrum are left out.
+
 
 # %%
 def by_parity(frame, title, width=4):
@@ -409,9 +420,10 @@ plt.show()
 # And column 250, the two groups that were shifted against each other:
 
 # %%
-pair = {"last group": corrected.data[moved, -1, :, quiet],
-        "second-to-last group": corrected.data[moved, -2, :, quiet]}  # fmt: skip
-tso.plotting.compare_profiles(pair, limits=(-60, 260), title=f"{detector}, column {quiet}, integration {moved}, after refpix")
+pair = {"last group": corrected.data[moved, -1, :, quiet], "second-to-last group": corrected.data[moved, -2, :, quiet]}
+tso.plotting.compare_profiles(
+    pair, limits=(-60, 260), title=f"{detector}, column {quiet}, integration {moved}, after refpix"
+)
 plt.show()
 
 # %% [markdown]
@@ -423,6 +435,7 @@ plt.show()
 # Three numbers, before and after: the **odd/even offset**, the **drift** of the level from integration to integration, and
 # the **stripes**. To measure the stripes without the kTC noise, take the difference of the last two groups, which has none,
 # and let each column's background give its median.
+
 
 # %%
 def stripes(data, mask):
@@ -463,8 +476,9 @@ assert abs(offset_after / offset_before) < 0.1 < 0.9 < stripes_after / stripes_b
 count = corrected.data.shape[0]
 three = sorted({0, count // 2, count - 1})
 frames = [corrected.data[k, -1] - np.median(corrected.data[k, -1][background]) for k in three]
-tso.plotting.compare_frames(*frames, titles=[f"{detector}, integration {k}, last group, after refpix" for k in three],
-                            vmin=-100, vmax=100)
+tso.plotting.compare_frames(
+    *frames, titles=[f"{detector}, integration {k}, last group, after refpix" for k in three], vmin=-100, vmax=100
+)
 plt.show()
 
 # %% [markdown]
@@ -476,8 +490,13 @@ plt.show()
 
 # %%
 zooms = [corrected.data[k, -1, :, 4:300] - corrected.data[k, -2, :, 4:300] for k in three]
-tso.plotting.compare_frames(*zooms, titles=[f"{detector}, integration {k}, last minus second-to-last group" for k in three],
-                            vmin=-40, vmax=40, first_column=4)
+tso.plotting.compare_frames(
+    *zooms,
+    titles=[f"{detector}, integration {k}, last minus second-to-last group" for k in three],
+    vmin=-40,
+    vmax=40,
+    first_column=4,
+)
 plt.show()
 
 # %% [markdown]
@@ -540,11 +559,18 @@ if obs.truth is not None:
     chosen = range(min(count, 6))
     told = reference_pixels & even
     places = [(detector, segment, k) for k in chosen]
-    noise = np.array([(obs.truth.one_over_f(*place) + obs.truth.white_noise(*place))[:, told].mean(-1) for place in places])
+    noise = np.array(
+        [(obs.truth.one_over_f(*place) + obs.truth.white_noise(*place))[:, told].mean(-1) for place in places]
+    )
     noise -= noise.mean(axis=1, keepdims=True)
     mistake = within[list(chosen)][:, :, 0]
-    tso.plotting.plot_agreement(noise, mistake, xlabel="noise of the reference pixels (DN)",
-                                ylabel="error of the correction (DN)", title="even rows, group by group")
+    tso.plotting.plot_agreement(
+        noise,
+        mistake,
+        xlabel="noise of the reference pixels (DN)",
+        ylabel="error of the correction (DN)",
+        title="even rows, group by group",
+    )
     plt.show()
 
 # %% [markdown]
@@ -557,6 +583,7 @@ if obs.truth is not None:
 # than in the background: to subtract that **adds** noise to every pixel of the frame. What counts is the sum. By how much does the
 # level of the background change from one group to the next, before and after? (The mean over all integrations, which is
 # signal, is taken out first.)
+
 
 # %%
 def wander(data):
@@ -586,8 +613,12 @@ assert wander(corrected.data) < 0.8 * wander(subtracted.data), "the level must c
 # of the clipping, is not listed, but works.) Try them: without telling odd from even, without the side pixels, with a sharper clipping.
 
 # %%
-variants = {"default": {}, "odd_even_columns=False": {"odd_even_columns": False},
-            "use_side_ref_pixels=False": {"use_side_ref_pixels": False}, "siglimit=1.5": {"siglimit": 1.5}}  # fmt: skip
+variants = {
+    "default": {},
+    "odd_even_columns=False": {"odd_even_columns": False},
+    "use_side_ref_pixels=False": {"use_side_ref_pixels": False},
+    "siglimit=1.5": {"siglimit": 1.5},
+}
 outcome = {}
 for name, parameters in variants.items():
     result = RefPixStep.call(subtracted, **parameters)

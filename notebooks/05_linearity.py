@@ -144,7 +144,11 @@ fig, ax = plt.subplots()
 for (name, deviation), style in zip(deviations.items(), ("s--", "o-"), strict=True):
     ax.plot(times[1:], deviation[1:], style, label=name)
 ax.axhline(0, color="black", linewidth=1)
-ax.set(xlabel="time since reset (s)", ylabel="distance from the line (%)", title="The bright pixel, before and after the step")
+ax.set(
+    xlabel="time since reset (s)",
+    ylabel="distance from the line (%)",
+    title="The bright pixel, before and after the step",
+)
 ax.legend()
 plt.show()
 
@@ -166,6 +170,7 @@ assert abs(deviations["after"][-1]) < abs(deviations["before"][-1]) / 2
 # ramp went, the fluence.
 #
 # **Predict:** which pixels will lie furthest below 1 before the step?
+
 
 # %%
 def ratios(model):
@@ -239,7 +244,9 @@ fig, ax = plt.subplots()
 for (name, (where, trend)), style in zip(trends.items(), ("-", "--"), strict=False):
     ax.plot(where, trend, style, label=f"truth, {name}")
 ax.errorbar(center[good], median_after[good], sigma_after[good], fmt="o", label="measured, after the step")
-ax.set(xlabel="last minus first group (DN)", ylabel="last / first difference", title=f"{detector}: what remains, and why")
+ax.set(
+    xlabel="last minus first group (DN)", ylabel="last / first difference", title=f"{detector}: what remains, and why"
+)
 ax.legend()
 plt.show()
 
@@ -252,7 +259,9 @@ plt.show()
 if trends:
     with_it, without_it = (trend[good] for _, trend in trends.values())
     distance = [np.nanmedian(np.abs(median_after[good] - trend)) for trend in (with_it, without_it)]
-    print(f"typical distance of the measured medians from the truth: {distance[0]:.1g} with migration, {distance[1]:.1g} without")
+    print(
+        f"typical distance of the measured medians from the truth: {distance[0]:.1g} with migration, {distance[1]:.1g} without"
+    )
     assert distance[0] < 0.5 * distance[1]
 
 # %% [markdown]

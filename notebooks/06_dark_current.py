@@ -76,9 +76,11 @@ columns = np.arange(before.data.shape[-1])
 active = ~tso.dq.mask(before.pixeldq, "REFERENCE_PIXEL")
 background = tso.detector1.background(before) & active
 spectrum = ~tso.detector1.background(before, half_width=2) & (columns >= 700)
-regions = {"left of column 500": active & (columns < 500),
-           "background right of it": background & (columns >= 500),
-           "on the spectrum": spectrum}  # fmt: skip
+regions = {
+    "left of column 500": active & (columns < 500),
+    "background right of it": background & (columns >= 500),
+    "on the spectrum": spectrum,
+}
 
 # %% [markdown]
 # ### What the reference file holds
@@ -96,7 +98,9 @@ path = DarkCurrentStep().get_reference_file(before, "dark")
 dark = datamodels.DarkNirspecModel(path)
 frame_time = before.meta.exposure.frame_time
 print(Path(path).name)
-print(f"{dark.data.shape[0]} reads x {dark.data.shape[1]} rows x {dark.data.shape[2]} columns, one read every {frame_time:.3f} s")
+print(
+    f"{dark.data.shape[0]} reads x {dark.data.shape[1]} rows x {dark.data.shape[2]} columns, one read every {frame_time:.3f} s"
+)
 
 # %% [markdown]
 # The median over each of two regions, read by read, beside what a dark current of 0.0064 electrons per second alone would
@@ -107,8 +111,9 @@ read_times = frame_time * np.arange(1, dark.data.shape[0] + 1)
 chosen = list(regions)[:2]
 medians = {name: np.median(dark.data[:, regions[name]], axis=1) for name in chosen}
 alone = 0.0064 / 1.4 * read_times
-tso.plotting.plot_dark_ramps(read_times, medians, lines={"0.0064 electrons per second, alone": alone},
-                             title=f"{detector}: the dark reference")
+tso.plotting.plot_dark_ramps(
+    read_times, medians, lines={"0.0064 electrons per second, alone": alone}, title=f"{detector}: the dark reference"
+)
 plt.show()
 
 # %% [markdown]
@@ -168,7 +173,9 @@ plt.show()
 # are gone from the lower one: hot pixels, whose dark has been subtracted. The rest needs a stretch a hundred times finer:
 
 # %%
-tso.plotting.show_frame(pair[0] - pair[1], vmin=0, vmax=8, title=f"{detector}: what the step removed from the last group")
+tso.plotting.show_frame(
+    pair[0] - pair[1], vmin=0, vmax=8, title=f"{detector}: what the step removed from the last group"
+)
 plt.show()
 
 # %% [markdown]
@@ -220,7 +227,9 @@ else:
     for name in chosen:
         region = regions[name]
         ratio = np.median(removed[region] / true[region])
-        print(f"{name}: removed {np.median(removed[region]):.2f} DN, true {np.median(true[region]):.2f} DN, ratio {ratio:.3f}")
+        print(
+            f"{name}: removed {np.median(removed[region]):.2f} DN, true {np.median(true[region]):.2f} DN, ratio {ratio:.3f}"
+        )
         assert 0.9 < ratio < 1.1, "the step must remove what is there, to the accuracy of the reference"
 
 # %% [markdown]
@@ -260,8 +269,10 @@ seconds = obs.group_time * (before.data.shape[1] - 1)
 lost = before.data[0] - after.data[0]
 dark_rate = (lost[-1] - lost[0]) / seconds
 star_rate = np.median(after.data[:, -1] - after.data[:, 0], axis=0) / seconds
-ratio = {name: dark_rate[mask & usable].sum() / star_rate[mask & usable].sum()
-         for name, mask in (("whole frame", active), ("±4 rows", aperture))}  # fmt: skip
+ratio = {
+    name: dark_rate[mask & usable].sum() / star_rate[mask & usable].sum()
+    for name, mask in (("whole frame", active), ("±4 rows", aperture))
+}
 for name, value in ratio.items():
     print(f"{name:11}: D/S = {value:.2e}, a depth of 2.2 % is lowered by about {0.022e6 * value:.2g} ppm")
 
@@ -328,8 +339,10 @@ for name in ratio:
     dilution = np.mean(bad - good) / good[outside].mean()
     expected[name] = depth(good) / (1 + dilution) - depth(good)
     change[name] = depth(bad) - depth(good)
-    print(f"{name:11}: D/S = {dilution:.2e}; depth changes by {1e6 * change[name]:6.1f} ppm,"
-          f" the formula says {1e6 * expected[name]:6.1f} ppm")  # fmt: skip
+    print(
+        f"{name:11}: D/S = {dilution:.2e}; depth changes by {1e6 * change[name]:6.1f} ppm,"
+        f" the formula says {1e6 * expected[name]:6.1f} ppm"
+    )
 
 # %% [markdown]
 # Theory and measurement agree:
@@ -337,11 +350,14 @@ for name in ratio:
 # %%
 for name in ratio:
     assert 0.8 < change[name] / expected[name] < 1.25, "the transit is diluted as derived"
-    assert 0.5 < expected[name] / (-depth(white["dark subtracted"][name]) * ratio[name]) < 2, "D/S as the reference says"
+    assert 0.5 < expected[name] / (-depth(white["dark subtracted"][name]) * ratio[name]) < 2, (
+        "D/S as the reference says"
+    )
 assert abs(change["whole frame"]) > 2 * abs(change["±4 rows"]) > 0, "more pixels, more dilution"
 
 # %% [markdown]
 # And in time: above, the light curve both ways; below, the difference of the two, each relative to its own level outside the transit.
+
 
 # %%
 def relative(flux):
@@ -350,10 +366,13 @@ def relative(flux):
 
 curves = {way: relative(values["±4 rows"]) for way, values in white.items()}
 difference = {name: relative(white["dark left in"][name]) - relative(white["dark subtracted"][name]) for name in ratio}
-model = {name: (1 - relative(white["dark subtracted"][name])) * -expected[name] / depth(white["dark subtracted"][name])
-         for name in ratio}  # fmt: skip
-tso.plotting.plot_dilution(times, curves, difference, predicted=model, mid_transit=mid_transit,
-                           title=f"{detector}, white light, ±4 rows")
+model = {
+    name: (1 - relative(white["dark subtracted"][name])) * -expected[name] / depth(white["dark subtracted"][name])
+    for name in ratio
+}
+tso.plotting.plot_dilution(
+    times, curves, difference, predicted=model, mid_transit=mid_transit, title=f"{detector}, white light, ±4 rows"
+)
 plt.show()
 
 # %% [markdown]
@@ -368,6 +387,7 @@ plt.show()
 # ### Along the spectrum
 #
 # The same, column by column (in bins of 16), for the depth that each bin would give:
+
 
 # %%
 def binned(values, width=16):
@@ -476,8 +496,11 @@ for fainter in (1, 10, 100, 1000):
 # %%
 twice = dark.copy()
 twice.data = 2 * dark.data
-trials = {"default": {}, "override_dark: twice as large": {"override_dark": twice},
-          "average_dark_current=5": {"average_dark_current": 5.0}}  # fmt: skip
+trials = {
+    "default": {},
+    "override_dark: twice as large": {"override_dark": twice},
+    "average_dark_current=5": {"average_dark_current": 5.0},
+}
 taken, noise = {}, {}
 for name, parameters in trials.items():
     result = DarkCurrentStep.call(few, **parameters)
@@ -567,7 +590,11 @@ assert tso.exercises.check("dark-faintest-star", answer, star=S, dark=D, depth=d
 # %%
 answer = None  # your code here
 
-context = {"dark": dark.data, "mask": background, "reads": 1 + (few.data.shape[1] - 1) * (few.meta.exposure.groupgap + 1)}
+context = {
+    "dark": dark.data,
+    "mask": background,
+    "reads": 1 + (few.data.shape[1] - 1) * (few.meta.exposure.groupgap + 1),
+}
 tso.exercises.check("dark-too-short", answer, **context)
 
 # %% tags=["solution"]

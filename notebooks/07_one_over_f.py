@@ -76,7 +76,9 @@ n_integrations, n_groups, n_rows, n_columns = ramp.data.shape
 integration, group = n_integrations // 2, n_groups // 2
 one, following = ramp.data[integration, group : group + 2].copy()
 print(f"{n_integrations} integrations x {n_groups} groups x {n_rows} rows x {n_columns} columns")
-tso.plotting.compare_frames(one, following, titles=(f"{detector}: group {group}", f"group {group + 1}"), vmin=-75, vmax=150)
+tso.plotting.compare_frames(
+    one, following, titles=(f"{detector}: group {group}", f"group {group + 1}"), vmin=-75, vmax=150
+)
 plt.show()
 
 # %% [markdown]
@@ -169,7 +171,9 @@ few = slice(0, 6)  # integrations: enough for a spectrum, and quick
 good = mask & ~tso.dq.mask(ramp.pixeldq, "DO_NOT_USE", "REFERENCE_PIXEL")
 before = tso.one_over_f.quiet_differences(ramp.data[few], good)
 shown = min(integration, len(before) - 1)
-tso.plotting.plot_drift(times, before[shown, group], good, title=f"{detector}: one difference of groups along the clock")
+tso.plotting.plot_drift(
+    times, before[shown, group], good, title=f"{detector}: one difference of groups along the clock"
+)
 plt.show()
 
 # %% [markdown]
@@ -183,7 +187,9 @@ frequency, power = tso.one_over_f.power_spectrum(before, clock, good)
 slope = tso.one_over_f.spectral_slope(frequency, power, limits=(5, 1000))
 print(f"power ~ 1/f^beta with beta = {slope.beta:.2f} +- {slope.sigma:.2f}, fitted between 5 and 1000 Hz")
 floor = np.mean(power[frequency > 2e4])
-print(f"white floor, above 20 kHz: {floor:.2g} DN^2/Hz; all frequencies together: {power.sum() * frequency[0]:.3g} DN^2")
+print(
+    f"white floor, above 20 kHz: {floor:.2g} DN^2/Hz; all frequencies together: {power.sum() * frequency[0]:.3g} DN^2"
+)
 tso.plotting.plot_power_spectrum(frequency, power, slope, title=f"{detector}: differences of groups, background pixels")
 plt.show()
 
@@ -232,8 +238,14 @@ saturated = tso.one_over_f.saturated_ramps(ramp.groupdq)  # (integration, 1, row
 corrected = tso.one_over_f.remove_columns(ramp.data, mask, ignore=saturated)
 
 after_difference = corrected[integration, group + 1] - corrected[integration, group]
-tso.plotting.compare_frames(difference, after_difference, vmin=-25, vmax=25, label="difference (DN)",
-                            titles=(f"{detector}, before", f"{detector}, after"))
+tso.plotting.compare_frames(
+    difference,
+    after_difference,
+    vmin=-25,
+    vmax=25,
+    label="difference (DN)",
+    titles=(f"{detector}, before", f"{detector}, after"),
+)
 plt.show()
 
 # %% [markdown]
@@ -247,8 +259,14 @@ other = obs.after("dark_current", detector=obs.detectors[-1], segment=segment)
 other_mask = tso.detector1.background(other, half_width=half_width)
 two = other.data[integration, group : group + 2].copy()
 clean = tso.one_over_f.remove_columns(two, other_mask)
-tso.plotting.compare_frames(two[1] - two[0], clean[1] - clean[0], vmin=-25, vmax=25, label="difference (DN)",
-                            titles=(f"{obs.detectors[-1]}, before", f"{obs.detectors[-1]}, after"))
+tso.plotting.compare_frames(
+    two[1] - two[0],
+    clean[1] - clean[0],
+    vmin=-25,
+    vmax=25,
+    label="difference (DN)",
+    titles=(f"{obs.detectors[-1]}, before", f"{obs.detectors[-1]}, after"),
+)
 del other
 plt.show()
 
@@ -291,7 +309,9 @@ spectra = {}
 for when, data in (("before", ramp.data[few]), ("after", tso.one_over_f.remove_columns(ramp.data[few], used))):
     quiet = tso.one_over_f.quiet_differences(data, left_out)
     spectra[when] = tso.one_over_f.power_spectrum(quiet, clock, left_out)
-slopes = {when: tso.one_over_f.spectral_slope(*spectra[when], limits=(5, 1000), white=when == "before") for when in spectra}
+slopes = {
+    when: tso.one_over_f.spectral_slope(*spectra[when], limits=(5, 1000), white=when == "before") for when in spectra
+}
 ax = None
 for when in spectra:
     ax = tso.plotting.plot_power_spectrum(*spectra[when], slopes[when], ax=ax, label=when)
@@ -306,8 +326,10 @@ plt.show()
 
 # %%
 for when in slopes:
-    print(f"{when}: beta = {slopes[when].beta:.2f} +- {slopes[when].sigma:.2f} between 5 and 1000 Hz"
-          + (" (with a white floor)" if when == "before" else " (no floor fitted)"))
+    print(
+        f"{when}: beta = {slopes[when].beta:.2f} +- {slopes[when].sigma:.2f} between 5 and 1000 Hz"
+        + (" (with a white floor)" if when == "before" else " (no floor fitted)")
+    )
 slow = {when: np.mean(power[(frequency > 2) & (frequency < 50)]) for when, (frequency, power) in spectra.items()}
 print(f"mean power between 2 and 50 Hz: {slow['before']:.2g} DN^2/Hz before, {slow['after']:.2g} after")
 assert abs(slopes["after"].beta) < 0.5 * slopes["before"].beta, "what is left is white"
@@ -333,8 +355,9 @@ near[:, :first] = False
 share = near / np.maximum(near.sum(axis=0), 1)  # weights that average the trace's rows, column by column
 some = range(min(6, n_integrations))
 if truth_known:
-    known = np.stack([obs.truth.photon_ramp(detector, segment, i) + obs.truth.white_noise(detector, segment, i)
-                      for i in some])
+    known = np.stack(
+        [obs.truth.photon_ramp(detector, segment, i) + obs.truth.white_noise(detector, segment, i) for i in some]
+    )
 else:
     print("real data: no truth, so the figure below stays away; believe the text, or run the simulated exposure")
 
@@ -395,8 +418,10 @@ if truth_known:
     print(f"no correction: {uncorrected:.2f} DN; best: {as_it_is[best]:.2f} DN at +-{widths[best]} rows")
     for width in (2, 5, 8, 12, 15):
         free = np.median(n_rows - np.sum(np.abs(np.arange(n_rows)[:, None] - rows[columns]) <= width, axis=0))
-        print(f"+-{width:2d} rows: {free:2.0f} background rows, {as_it_is[at[width]]:.2f} DN left "
-              f"({without_start[at[width]]:.2f} without the first group), {lost[at[width]]:.2f} % of the light lost")
+        print(
+            f"+-{width:2d} rows: {free:2.0f} background rows, {as_it_is[at[width]]:.2f} DN left "
+            f"({without_start[at[width]]:.2f} without the first group), {lost[at[width]]:.2f} % of the light lost"
+        )
     assert as_it_is[best] < 0.9 * uncorrected, "a correction with a sensible mask helps"
     assert as_it_is[at[15]] > 1.2 * as_it_is[best], "a wide mask adds noise"
     assert lost[at[2]] > 1.5 * lost[at[12]], "a narrow mask takes light away"
@@ -437,6 +462,7 @@ known = data = start = result = quiet = before = None  # their memory is needed
 #
 # Jumps are searched once, in the corrected ramps, and all variants get the same flags: what differs is then the treatment of 1/f
 # noise and nothing else. (Jump detection itself gains from quieter ramps: [lesson 08](08_jumps.ipynb).)
+
 
 # %%
 def with_data(model, data):
@@ -505,8 +531,10 @@ def deviation_ppm(images, chosen):
     return 1e6 * float(np.std(relative / np.median(relative)))
 
 
-scatter = {name: {"aperture": deviation_ppm(one, aperture), "all rows": deviation_ppm(one, all_rows)}
-           for name, one in rates.items()}
+scatter = {
+    name: {"aperture": deviation_ppm(one, aperture), "all rows": deviation_ppm(one, all_rows)}
+    for name, one in rates.items()
+}
 for name, values in scatter.items():
     print(f"{name:20s} aperture {values['aperture']:5.0f} ppm    all rows {values['all rows']:5.0f} ppm")
 
@@ -595,7 +623,9 @@ def equal_weights(data, hit=hit):
 plain = {"none": equal_weights(ramp.data), "column median": equal_weights(corrected)}
 plain["rate level"] = tso.one_over_f.remove_columns(plain["none"], mask)
 for name, one in plain.items():
-    print(f"{name:14s} weights of the pipeline {frame[name]:5.0f} ppm    equal weights {deviation_ppm(one, all_rows):5.0f} ppm")
+    print(
+        f"{name:14s} weights of the pipeline {frame[name]:5.0f} ppm    equal weights {deviation_ppm(one, all_rows):5.0f} ppm"
+    )
 
 # %% [markdown]
 # With equal weights rate level is no worse than group level, if anything a little better: a slope does not know of the kTC level, so every
@@ -672,8 +702,10 @@ plt.show()
 # the right they lie on it. Nothing else differs between the two panels: same photons, same cosmic rays, same flags.
 
 # %%
-uneven = {name: tso.light_curve.scatter_ppm(flux / expected[name][1] if expected else flux)
-          for name, (_, flux) in curves.items()}
+uneven = {
+    name: tso.light_curve.scatter_ppm(flux / expected[name][1] if expected else flux)
+    for name, (_, flux) in curves.items()
+}
 for name, value in uneven.items():
     print(f"{name}: {value:.0f} ppm from one integration to the next")
 assert uneven["column median, group by group"] < 0.6 * uneven["no correction"]
@@ -779,7 +811,9 @@ assert tso.exercises.check("one-over-f-first-group", answer, data=raw, mask=mask
 whole.groupdq = flags  # those of the comparison above
 images = fit_rates(with_data(whole, answer))
 for name, chosen in (("aperture", aperture), ("all rows", all_rows)):
-    print(f"{name}: {deviation_ppm(images, chosen):.0f} ppm, with the groups as they are {scatter['column median'][name]:.0f} ppm")
+    print(
+        f"{name}: {deviation_ppm(images, chosen):.0f} ppm, with the groups as they are {scatter['column median'][name]:.0f} ppm"
+    )
 
 # %% [markdown]
 # ## Recap

@@ -86,8 +86,13 @@ times = tso.ramps.group_times(ramp)
 fig, ax = plt.subplots(figsize=(8.5, 3.6), layout="constrained")
 for k in (hit - 1, hit, hit + 1):
     samples = tso.ramps.pixel_ramp(ramp.data, k, row, column)
-    tso.plotting.plot_ramp(times, samples - samples[0], ax=ax, label=f"integration {first + k}",
-                           title=f"{detector}, pixel ({row}, {column})")
+    tso.plotting.plot_ramp(
+        times,
+        samples - samples[0],
+        ax=ax,
+        label=f"integration {first + k}",
+        title=f"{detector}, pixel ({row}, {column})",
+    )
 ax.set_ylabel("signal since the first group (DN)")
 plt.show()
 
@@ -103,8 +108,9 @@ box = (slice(row - 6, row + 7), slice(column - 10, column + 11))
 differences = tso.ramps.group_differences(ramp.data[:, :, box[0], box[1]])
 unusual = differences[:, group - 1] - np.median(differences, axis=(0, 1))
 stamps = {f"integration {first + k}": unusual[k] for k in (hit - 1, hit, hit + 1)}
-tso.plotting.show_stamps(stamps, (row, column), corner=(row - 6, column - 10), label="unusual charge (DN)",
-                         vmin=-100, vmax=400)  # fmt: skip
+tso.plotting.show_stamps(
+    stamps, (row, column), corner=(row - 6, column - 10), label="unusual charge (DN)", vmin=-100, vmax=400
+)
 plt.show()
 
 # %% [markdown]
@@ -211,8 +217,10 @@ plt.show()
 from jwst.ramp_fitting import RampFitStep
 
 near = slice(hit - 1, hit + 2)
-fits = {name: RampFitStep.call(tso.ramps.cut(model, integrations=near))[1]
-        for name, model in (("with flags", flagged), ("without", ramp))}
+fits = {
+    name: RampFitStep.call(tso.ramps.cut(model, integrations=near))[1]
+    for name, model in (("with flags", flagged), ("without", ramp))
+}
 for name, rates in fits.items():
     values = zip(rates.data[:, row, column], rates.err[:, row, column], strict=True)
     print(f"{name:10}: " + ",  ".join(f"{rate:6.1f} ± {error:.1f}" for rate, error in values) + "  DN/s")
@@ -232,6 +240,7 @@ for k, slope in zip(range(hit - 1, hit + 2), slopes, strict=True):
 # The **intercepts differ**: by a few tens of DN between the integrations, because each reset leaves another charge behind, and by
 # thousands of DN within the integration that was hit. That difference is the charge of the cosmic ray. Nobody minds an intercept: the
 # slope is the measurement.
+
 
 # %%
 def pull(rates):
@@ -330,8 +339,10 @@ for name, region in (("background", background), ("near the spectrum", ~backgrou
     scale = 1.4826 * np.nanmedian(np.abs(significance[:, 1:, region]))
     expected += 2 * norm.sf(4 / scale) * significance[0, 1:, region].size
     print(f"{name:18}: noise is {scale:.2f} times what the step assumes")
-print(f"expected beyond ±4 σ: {2 * norm.sf(4) * significance[0, 1:].size:.0f} per integration if that were 1.00 "
-      f"everywhere, {expected:.0f} as it is")
+print(
+    f"expected beyond ±4 σ: {2 * norm.sf(4) * significance[0, 1:].size:.0f} per integration if that were 1.00 "
+    f"everywhere, {expected:.0f} as it is"
+)
 
 # %% [markdown]
 # So the threshold of 4 is not really 4. Near the spectrum, the noise is some per cent larger than the READNOISE reference
@@ -388,8 +399,11 @@ if hits is not None:
     false = np.array([tso.jumps.false_positives(flags[threshold], hits)[0] for threshold in thresholds]) / len(new)
     tables = [tso.jumps.breakdown(flags[threshold], hits) for threshold in thresholds]
     true = np.array([table["count"][:2].sum() for table in tables]) / len(new)
-    tso.plotting.plot_threshold_scan(thresholds, {"hits and neighbours": true, "no hit explains them": false},
-                                     ylabel="flagged samples per integration")
+    tso.plotting.plot_threshold_scan(
+        thresholds,
+        {"hits and neighbours": true, "no hit explains them": false},
+        ylabel="flagged samples per integration",
+    )
     for threshold, good, bad in zip(thresholds, true, false, strict=True):
         print(f"threshold {threshold:2}: {good:4.0f} explained by hits, {bad:4.0f} not")
     assert false[1] / false[0] < 0.4 < true[1] / true[0], "10 gets rid of the false ones, not of the true"
@@ -407,6 +421,7 @@ if hits is not None:
 # together, and then each of three alone, as in an exposure of a single integration.
 #
 # **Predict:** will it miss more of the weak hits, more of the strong ones, or neither? Will it flag more noise, or less?
+
 
 # %%
 def found_in(model, moved, which, step):
@@ -444,8 +459,10 @@ for step in (1, spread) if hits is not None else ():
 few = tso.ramps.cut(ramp, groups=slice(None, None, spread))
 few_flagged = JumpStep.call(few)
 few_errors = [RampFitStep.call(model)[1].err for model in (few_flagged, few)]
-cases = {ramp.data.shape[1]: (new, errors["4 σ"], errors["no step"]),
-         few.data.shape[1]: (tso.jumps.new_flags(few.groupdq, few_flagged.groupdq), *few_errors)}  # fmt: skip
+cases = {
+    ramp.data.shape[1]: (new, errors["4 σ"], errors["no step"]),
+    few.data.shape[1]: (tso.jumps.new_flags(few.groupdq, few_flagged.groupdq), *few_errors),
+}
 for count, (where, with_flag, without) in cases.items():
     once = (where.sum(axis=1) == 1) & (without > 0)
     cost = np.nanmedian(with_flag[once] / without[once])
@@ -480,8 +497,14 @@ if obs.truth is None:
     long = tso.ramps.cut(obs.after("dark_current", detector, segment, integrations=slice(0, 110)), columns=window)
 else:
     recipe = obs.truth.recipe
-    recipe = replace(recipe, integrations=(110,), detectors=(detector,), columns=(start, start + 256), plant=(),
-                     without=recipe.without | {"one_over_f", "pedestal", "odd_even", "ktc"})  # fmt: skip
+    recipe = replace(
+        recipe,
+        integrations=(110,),
+        detectors=(detector,),
+        columns=(start, start + 256),
+        plant=(),
+        without=recipe.without | {"one_over_f", "pedestal", "odd_even", "ktc"},
+    )
     night = tso.open_observation(recipe)
     long = night.after("dark_current", detector)
 print(f"{' x '.join(map(str, long.data.shape))} (integrations x groups x rows x columns)")
@@ -489,6 +512,7 @@ print(f"{' x '.join(map(str, long.data.shape))} (integrations x groups x rows x 
 # %% [markdown]
 # Run the step on it as it is, then with a limit for the number of integrations that it doesn't reach. The log tells which method ran. Mind that the line
 # "Executing two-point difference method" appears in **both** cases, and is followed by another one when the step clips.
+
 
 # %%
 def method():
@@ -508,8 +532,10 @@ print("minimum_sigclip_groups=1000:", method())
 # **Predict:** both use a threshold of 4 standard deviations. Which one flags more telegraph pixels, and why?
 
 # %%
-by_method = {"two-point difference": tso.jumps.new_flags(long.groupdq, two_point.groupdq),
-             "clipped across integrations": tso.jumps.new_flags(long.groupdq, clipped.groupdq)}  # fmt: skip
+by_method = {
+    "two-point difference": tso.jumps.new_flags(long.groupdq, two_point.groupdq),
+    "clipped across integrations": tso.jumps.new_flags(long.groupdq, clipped.groupdq),
+}
 for name, found in by_method.items():
     print(f"{name:28}: {100 * found.mean():.3f} % of the samples")
 assert 0 < by_method["clipped across integrations"].mean() < by_method["two-point difference"].mean()
@@ -544,8 +570,10 @@ assumed = np.sqrt(np.abs(middle) / maps["gain"][:, cut] + maps["readnoise"][:, c
 change -= np.median(change, axis=0)
 seen = np.median(1.4826 * np.median(np.abs(change), axis=0), axis=0)
 bright = middle > np.percentile(middle, 98)
-print(f"scatter across integrations / assumed noise: {np.median(seen / assumed):.2f} in a typical pixel, "
-      f"{np.median((seen / assumed)[bright]):.2f} in the brightest 2 %")
+print(
+    f"scatter across integrations / assumed noise: {np.median(seen / assumed):.2f} in a typical pixel, "
+    f"{np.median((seen / assumed)[bright]):.2f} in the brightest 2 %"
+)
 del change
 
 # %% [markdown]
@@ -603,16 +631,19 @@ for name, chosen in (("all of them", touched), ("within 5 rows of the spectrum",
 clean = aperture & ~tso.dq.mask(flagged.groupdq, "SATURATED").any(axis=(1, 2))[:, np.newaxis]
 excess = np.where(clean, rates["no step"] - rates["4 σ"], 0).sum(axis=(1, 2), dtype=float)
 flux = np.where(aperture, rates["4 σ"], 0).sum(axis=(1, 2), dtype=float).mean()
-print(f"hits add {1e6 * excess.mean() / flux:.0f} ppm to the white light on average, "
-      f"and {1e6 * excess.std() / flux:.0f} ppm of scatter")
+print(
+    f"hits add {1e6 * excess.mean() / flux:.0f} ppm to the white light on average, "
+    f"and {1e6 * excess.std() / flux:.0f} ppm of scatter"
+)
 assert np.all(excess > 0), "cosmic rays only add"
 if hits is not None:
     late = hits[inside & (hits["group"] > 0)]
     late = late[clean[late["integration"], late["row"], late["column"]]]
     charge = np.bincount(late["integration"], late["electrons"], len(excess)) / obs.truth.gain(detector)
     charge /= np.ptp(times)  # DN/s, if every hit were spread evenly over the ramp
-    ax = tso.plotting.plot_agreement(charge, excess, xlabel="charge of the true hits / ramp time (DN/s)",
-                                     ylabel="light that the step removes (DN/s)")
+    ax = tso.plotting.plot_agreement(
+        charge, excess, xlabel="charge of the true hits / ramp time (DN/s)", ylabel="light that the step removes (DN/s)"
+    )
     ax.lines[0].set(markersize=10, label="one integration")
     ax.legend()
     plt.show()
@@ -623,6 +654,7 @@ if hits is not None:
 #
 # A transit spectrum is made of narrower light curves, and in these a single hit is a disaster. Make one light curve per column,
 # and ask how far each point lies from the median of its column.
+
 
 # %%
 def deviations(rate):
@@ -653,8 +685,10 @@ if obs.truth is not None:
 for name, rate in rates.items():
     white = np.where(aperture, rate, 0).sum(axis=(1, 2), dtype=float)
     ppm = tso.light_curve.scatter_ppm(white) if true_light is None else 1e6 * np.std(white / true_light)
-    print(f"{name:8}: {np.count_nonzero(off[name] > 5):4} outliers among {off[name].size:,} points, "
-          f"white light scatters by {ppm:.0f} ppm")
+    print(
+        f"{name:8}: {np.count_nonzero(off[name] > 5):4} outliers among {off[name].size:,} points, "
+        f"white light scatters by {ppm:.0f} ppm"
+    )
 assert np.count_nonzero(off["no step"] > 5) > 2 * np.count_nonzero(off["4 σ"] > 5), "the step removes outliers"
 
 # %% [markdown]

@@ -89,9 +89,13 @@ def toy_ramps(rate, read_noise, number=4000):
 # %%
 kinds = {"bright: 500 electrons/s": (500.0, 12.0), "faint: 0.1 electrons/s": (0.1, 12.0)}
 toys = {kind: toy_ramps(*numbers) for kind, numbers in kinds.items()}
-slopes = {kind: {"ordinary line": np.polyfit(times, ramps.T, 1)[0],
-                 "last minus first": (ramps[:, -1] - ramps[:, 0]) / times[-1]}
-          for kind, ramps in toys.items()}  # fmt: skip
+slopes = {
+    kind: {
+        "ordinary line": np.polyfit(times, ramps.T, 1)[0],
+        "last minus first": (ramps[:, -1] - ramps[:, 0]) / times[-1],
+    }
+    for kind, ramps in toys.items()
+}
 tso.plotting.plot_slope_estimates(slopes, {kind: numbers[0] for kind, numbers in kinds.items()})
 plt.show()
 
@@ -257,6 +261,7 @@ plt.show()
 #
 # In numbers, with a width that ignores outliers:
 
+
 # %%
 def width(values):
     return 1.4826 * np.nanmedian(np.abs(values - np.nanmedian(values)))
@@ -332,7 +337,9 @@ for algorithm, fit in fits.items():
     chosen = good & regions["spectrum"]
     rms = {name: width(off[good & region]) for name, region in regions.items()}
     pull = width(off[chosen] / fit["error"][chosen])
-    print(f"{algorithm:7}: off by {rms['spectrum']:.3g} (spectrum), {rms['background']:.3g} DN/s (background), pulls {pull:.2f}")
+    print(
+        f"{algorithm:7}: off by {rms['spectrum']:.3g} (spectrum), {rms['background']:.3g} DN/s (background), pulls {pull:.2f}"
+    )
     assert 0.8 < pull < 1.4, "both give sensible errors"
 
 # %% [markdown]
@@ -519,8 +526,10 @@ for name in obs.detectors:
     budget[name] = tso.light_curve.noise_budget(frames[name], outside[name])
     shared = np.sqrt(max(budget[name]["columns"] ** 2 - budget[name]["pixels"] ** 2, 0))
     pairs = np.sum(outside[name][1:] & outside[name][:-1])
-    print(f"{name}: photons {expected[name]:.0f} ppm; pixel by pixel {budget[name]['pixels']:.0f}, "
-          f"columns {budget[name]['columns']:.0f}, so shared within columns {shared:.0f} ppm")
+    print(
+        f"{name}: photons {expected[name]:.0f} ppm; pixel by pixel {budget[name]['pixels']:.0f}, "
+        f"columns {budget[name]['columns']:.0f}, so shared within columns {shared:.0f} ppm"
+    )
     print(f"      (the sum itself: {budget[name]['sum']:.0f} ppm, known to {100 / np.sqrt(2 * pairs):.0f} %)")
 
 # %% [markdown]
@@ -531,6 +540,7 @@ for name in obs.detectors:
 # Does the size fit? The truth holds the read noise, white and 1/f, as ramps without any light. Let the correction
 # subtract its medians from them too, take slopes, and look at the sums of the columns. How the samples are weighted matters (you saw
 # that above), and it differs from pixel to pixel; so do it with equal weights and with the ends only, which are the two extremes.
+
 
 # %%
 def noise_of_columns(ramps, level):
@@ -546,12 +556,18 @@ excess = {name: np.sqrt(max(budget[name]["columns"] ** 2 - expected[name] ** 2, 
 if obs.truth is None:
     print("Real data: the true read noise is unknown.")
 for name in obs.detectors if obs.truth is not None else ():
-    reads = np.stack([obs.truth.white_noise(name, obs.segments[0], k) + obs.truth.one_over_f(name, obs.segments[0], k)
-                      for k in range(2)])  # fmt: skip
+    reads = np.stack(
+        [
+            obs.truth.white_noise(name, obs.segments[0], k) + obs.truth.one_over_f(name, obs.segments[0], k)
+            for k in range(2)
+        ]
+    )
     corrected = tso.one_over_f.remove_columns(reads, ~apertures[name][12])
     level = np.median(flux[name][outside[name]]) / gains[name][1]
     low, high = noise_of_columns(corrected, level)
-    print(f"{name}: columns have {excess[name]:.0f} ppm more than photons; read noise gives {low:.0f} to {high:.0f} ppm")
+    print(
+        f"{name}: columns have {excess[name]:.0f} ppm more than photons; read noise gives {low:.0f} to {high:.0f} ppm"
+    )
     assert 0.5 * low < excess[name] < 2 * high, "read noise and its correction account for the excess"
     del reads, corrected
 
@@ -676,6 +692,7 @@ for name in obs.detectors:
 #
 # You began with a light curve straight from the raw ramps: last minus first group, all pixels. Here it is, beside what
 # you have now, on one scale.
+
 
 # %%
 def last_minus_first(path):

@@ -39,8 +39,9 @@ def data_folder():
 
 def _python(code, **variables):
     """Run code in a process of its own, so that its CRDS settings do not reach other tests."""
-    done = subprocess.run([sys.executable, "-c", code], env=os.environ | variables, capture_output=True, text=True,
-                          check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | variables, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -49,18 +50,23 @@ def _python(code, **variables):
 def lesson_data(data_folder):
     """Root folder (TSO_DATA) that holds the default simulated exposure."""
     root = data_folder / "lesson"
-    _python("import tso_helpers as tso; tso.open_observation('simulated', progress=False)", TSO_DATA=str(root),
-            TSO_OBSERVATION="simulated")  # fmt: skip
+    _python(
+        "import tso_helpers as tso; tso.open_observation('simulated', progress=False)",
+        TSO_DATA=str(root),
+        TSO_OBSERVATION="simulated",
+    )
     return root
 
 
 @pytest.fixture(scope="session")
 def second_shape(data_folder):
     """Folder of a smaller exposure of another shape and seed."""
-    name = _python(f"from tso_helpers.simulation.exposure import Recipe, build\n"
-                   f"recipe = Recipe(**{SECOND_SHAPE!r})\n"
-                   f"build({str(data_folder)!r} + '/second-' + recipe.key, recipe, progress=False)\n"
-                   f"print('second-' + recipe.key)")  # fmt: skip
+    name = _python(
+        f"from tso_helpers.simulation.exposure import Recipe, build\n"
+        f"recipe = Recipe(**{SECOND_SHAPE!r})\n"
+        f"build({str(data_folder)!r} + '/second-' + recipe.key, recipe, progress=False)\n"
+        f"print('second-' + recipe.key)"
+    )
     return data_folder / name.split()[-1]
 
 

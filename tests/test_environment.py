@@ -63,16 +63,19 @@ def test_each_make_target_is_one_line_and_works_in_any_folder(target, tmp_path):
         for made in ("bin/python", "ready", "ready-to-test"):
             (folder / environment / made).touch()
     outside = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    done = subprocess.run(["make", "--dry-run", target], cwd=folder, env=outside, capture_output=True, text=True,
-                          check=False)  # fmt: skip
+    done = subprocess.run(
+        ["make", "--dry-run", target], cwd=folder, env=outside, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 1, done.stdout
     assert done.stdout.startswith(".venv")
 
 
-def test_code_is_clean():
-    done = subprocess.run([sys.executable, "-m", "ruff", "check", "."], cwd=ROOT, capture_output=True, text=True,
-                          check=False)  # fmt: skip
+@pytest.mark.parametrize("arguments", [("check",), ("format", "--check")], ids=["lint", "format"])
+def test_code_is_clean(arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *arguments, "."], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout[-4000:]
 
 

@@ -25,7 +25,7 @@ def test_order_is_that_of_the_pipeline():
     from jwst.pipeline import Detector1Pipeline
 
     source = inspect.getsource(Detector1Pipeline.process)
-    near_infrared = source[source.index("Near-IR"):]
+    near_infrared = source[source.index("Near-IR") :]
     order = list(dict.fromkeys(re.findall(r"self\.(\w+)\.run\(", near_infrared)))
     theirs = [name for name in order if name in {station.name for station in STATIONS}]
     ours = [station.name for station in STATIONS if station.kind != "ours"]

@@ -94,9 +94,11 @@ def figures(nb, number):
 
 def outputs(nb, number):
     for position, cell in enumerate(nb.cells):
-        shown = "".join(str(output.get("text", "")) + "".join(
-            str(value) for kind, value in output.get("data", {}).items() if kind.startswith("text/"))
-            for output in cell.get("outputs", []))  # fmt: skip
+        shown = "".join(
+            str(output.get("text", ""))
+            + "".join(str(value) for kind, value in output.get("data", {}).items() if kind.startswith("text/"))
+            for output in cell.get("outputs", [])
+        )
         for text, where in ((cell.source, "source"), (shown, "output")):
             if match := MACHINE_PATH.search(text):
                 yield f"cell {position} names a path of one machine in its {where}: {match.group()}"

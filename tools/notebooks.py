@@ -34,9 +34,13 @@ SHOWN = 4  # differences between a pair that are named; after an edit there may 
 IGNORE = "nbval-ignore-output"
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-    "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python",
-                      "pygments_lexer": "ipython3"},
-}  # fmt: skip
+    "language_info": {
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "pygments_lexer": "ipython3",
+    },
+}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # The only things in an output that differ between two runs without meaning anything. tools/nbval.cfg has the same.
 ADDRESSES = [(re.compile(r"0x[0-9a-f]{6,}"), "0x0"), (re.compile(r'id="table\d+(-\d+)?"'), 'id="table0"')]
@@ -184,9 +188,11 @@ def _build_all(paths):
             print(f"failed; its .ipynb is left as it was\n{report.error}")
             continue
         size = path.with_suffix(".ipynb").stat().st_size / 1e6
-        print(f"{'written' if report.changed else 'unchanged'}: {report.seconds:.0f} s, "
-              f"{report.peak_memory / 1e9:.2f} GB, {report.asserts_ran} of {len(report.asserts)} asserts, "
-              f"{size:.1f} MB")
+        print(
+            f"{'written' if report.changed else 'unchanged'}: {report.seconds:.0f} s, "
+            f"{report.peak_memory / 1e9:.2f} GB, {report.asserts_ran} of {len(report.asserts)} asserts, "
+            f"{size:.1f} MB"
+        )
     return failed
 
 

@@ -18,9 +18,14 @@ __all__ = ["activate", "real", "release", "simulated"]
 VARIABLES = ("CRDS_PATH", "CRDS_SERVER_URL", "CRDS_CONTEXT")
 #: Variables that would send single parts of the cache elsewhere.
 _DETOURS = (
-    "CRDS_PATH_SINGLE", "CRDS_MAPPATH", "CRDS_MAPPATH_SINGLE", "CRDS_REFPATH", "CRDS_REFPATH_SINGLE",
-    "CRDS_CFGPATH", "CRDS_CFGPATH_SINGLE",
-)  # fmt: skip
+    "CRDS_PATH_SINGLE",
+    "CRDS_MAPPATH",
+    "CRDS_MAPPATH_SINGLE",
+    "CRDS_REFPATH",
+    "CRDS_REFPATH_SINGLE",
+    "CRDS_CFGPATH",
+    "CRDS_CFGPATH_SINGLE",
+)
 REAL_SERVER = "https://jwst-crds.stsci.edu"
 
 _chosen: dict[str, str | None] | None = None

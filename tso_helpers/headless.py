@@ -61,8 +61,11 @@ def asserts_in(notebook):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             tree = ast.parse(TransformerManager().transform_cell(cell.source))
-            found |= {(_cell_name(tree), node.lineno): ast.unparse(node)
-                      for node in ast.walk(tree) if isinstance(node, ast.Assert)}
+            found |= {
+                (_cell_name(tree), node.lineno): ast.unparse(node)
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Assert)
+            }
     return found
 
 
@@ -199,10 +202,16 @@ def execute(notebook, cwd, *, skip=(), timeout=600, on_cell=None, **variables):
     with tempfile.TemporaryDirectory(prefix="tso-kernel-") as folder:
         environment = kernel_environment(folder, skip, **variables)
         client = NotebookClient(
-            notebook, timeout=timeout, kernel_name="python3", allow_errors=bool(skip), record_timing=False,
-            coalesce_streams=True, extra_arguments=["--log-level=ERROR"], resources={"metadata": {"path": str(cwd)}},
+            notebook,
+            timeout=timeout,
+            kernel_name="python3",
+            allow_errors=bool(skip),
+            record_timing=False,
+            coalesce_streams=True,
+            extra_arguments=["--log-level=ERROR"],
+            resources={"metadata": {"path": str(cwd)}},
             on_cell_start=(lambda cell, cell_index: on_cell(cell_index)) if on_cell else None,
-        )  # fmt: skip
+        )
         start = time.perf_counter()
         try:
             asyncio.run(client.async_execute(env=environment))  # closes its event loop, unlike client.execute

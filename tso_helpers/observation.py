@@ -539,7 +539,13 @@ def _published_examples(obs) -> dict[str, Example]:
         )
         published = obs.uncal(detector, segment).name.startswith(_EXPOSURE) and moved == place
         examples[name] = Example(
-            name, detector, segment, moved[2], moved[0], moved[1], moved[3] if group is not None else None,
+            name,
+            detector,
+            segment,
+            moved[2],
+            moved[0],
+            moved[1],
+            moved[3] if group is not None else None,
             note if published else f"an arbitrary pixel: in ERS 1366, observation 3, {note}",
-        )  # fmt: skip
+        )
     return examples

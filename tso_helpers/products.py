@@ -1,7 +1,7 @@
 """Products of a calibration, under documented names, and never over something else that is there already.
 
-    <exposure>-seg<nnn>_<detector>_rateints.fits     rates of every integration, after gain_scale (DN/s)
-    <exposure>_<detector>_whitelight.ecsv            white-light curve of all segments
+<exposure>-seg<nnn>_<detector>_rateints.fits     rates of every integration, after gain_scale (DN/s)
+<exposure>_<detector>_whitelight.ecsv            white-light curve of all segments
 """
 
 from __future__ import annotations
@@ -107,8 +107,12 @@ def save_table(table, path, replace=False):
     path = Path(path)
     if path.exists() and not replace:
         there = Table.read(path, format="ascii.ecsv")
-        if there.colnames != table.colnames or len(there) != len(table) or any(
-            not np.allclose(there[name], table[name], rtol=1e-9, atol=0, equal_nan=True) for name in table.colnames
+        if (
+            there.colnames != table.colnames
+            or len(there) != len(table)
+            or any(
+                not np.allclose(there[name], table[name], rtol=1e-9, atol=0, equal_nan=True) for name in table.colnames
+            )
         ):
             raise _taken(path)
         return path

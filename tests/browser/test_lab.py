@@ -20,8 +20,15 @@ from tso_helpers.simulation.truth import open_truth
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 SCREENSHOTS = notebooks.NOTEBOOKS.parent / "test-results"
 TOKEN = "lessons"
 MINUTE = 60_000  # milliseconds
@@ -61,12 +68,26 @@ def lab(lesson_data, tmp_path_factory):
     _chromium()
     folder = tmp_path_factory.mktemp("classe d'été")
     port, log = _free_port(), folder / "lab.log"
-    command = [sys.executable, "-m", "tso_helpers.cli", "lab", "--no-browser",
-               "--workspace", str(folder / "my lessons"), "--port", str(port),
-               f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True",
-               "--ServerApp.port_retries=0"]  # fmt: skip
-    variables = os.environ | {"TSO_DATA": str(lesson_data), "TSO_OBSERVATION": "simulated",
-                              "JUPYTER_CONFIG_DIR": str(folder / "config"), "HOME": str(folder)}  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "tso_helpers.cli",
+        "lab",
+        "--no-browser",
+        "--workspace",
+        str(folder / "my lessons"),
+        "--port",
+        str(port),
+        f"--IdentityProvider.token={TOKEN}",
+        "--LabApp.expose_app_in_browser=True",
+        "--ServerApp.port_retries=0",
+    ]
+    variables = os.environ | {
+        "TSO_DATA": str(lesson_data),
+        "TSO_OBSERVATION": "simulated",
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "HOME": str(folder),
+    }
     with open(log, "w", encoding="utf-8") as out:
         server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=variables)
         try:
@@ -115,8 +136,9 @@ def open_lesson(browser, lab, name):
             return panel?.context?.path === name && panel.content.model?.cells.length > 3
                 && panel.sessionContext.isReady && panel.sessionContext.session?.kernel?.status === 'idle';
         }""",
-        arg=f"{name}.ipynb", timeout=2 * MINUTE,
-    )  # fmt: skip
+        arg=f"{name}.ipynb",
+        timeout=2 * MINUTE,
+    )
     return page
 
 
@@ -179,8 +201,9 @@ def test_the_ramp_explorer_follows_its_controls(browser, lab, lesson_data):
     control = explorer.locator(".tso-explorer-column input")
     control.fill(str(column))
     control.press("Enter")
-    page.wait_for_function("text => document.querySelector('.tso-explorer-text').innerText !== text", arg=said,
-                           timeout=MINUTE)  # fmt: skip
+    page.wait_for_function(
+        "text => document.querySelector('.tso-explorer-text').innerText !== text", arg=said, timeout=MINUTE
+    )
     page.wait_for_timeout(1000)
     keep_screenshot(page, "lesson_03_explorer")
     first, last = _raw_samples(lesson_data, column)

@@ -13,9 +13,12 @@ SCRIPT = Path(__file__).with_name("accuracy.py")
 
 def run(which, root):
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), which], env=os.environ | {"TSO_DATA": str(root)}, capture_output=True, text=True,
+        [sys.executable, str(SCRIPT), which],
+        env=os.environ | {"TSO_DATA": str(root)},
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -50,9 +50,13 @@ def test_every_cell_runs_with_the_archive(mast, server, tmp_path):
     path = next(source for source in notebooks.sources() if source.name.startswith("01_"))
     notebook = notebooks.read_source(path)
     report = headless.execute(
-        notebook, tmp_path, timeout=300, TSO_OBSERVATION="mast", TSO_DATA=tmp_path / "data",
+        notebook,
+        tmp_path,
+        timeout=300,
+        TSO_OBSERVATION="mast",
+        TSO_DATA=tmp_path / "data",
         XDG_CONFIG_HOME=tmp_path / "config",
-    )  # fmt: skip
+    )
     assert report.error is None, report.error
     text = "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
     assert "MAST answers" in text

@@ -20,9 +20,7 @@ ROOT = notebooks.NOTEBOOKS.parent
 
 # Cells whose output cannot repeat, by lesson: the beginning of the cell, and why. At most two per lesson.
 IGNORED = {
-    "00_start_here": {
-        "for check in tso.doctor": "memory, free disk and settings are those of the reader's machine",
-    },
+    "00_start_here": {"for check in tso.doctor": "memory, free disk and settings are those of the reader's machine"}
 }
 
 

@@ -43,11 +43,27 @@ def _nbval(name, root, folder, how="--nbval"):
     """Run nbval as it would be run by hand, in a process of its own."""
     folder.mkdir(parents=True)
     variables = headless.kernel_environment(folder, TSO_DATA=root, TSO_OBSERVATION="simulated")
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-W", "default", "--color=no",
-               how, "--nbval-sanitize-with", "tools/nbval.cfg", "--nbval-cell-timeout", "300",
-               f"notebooks/{name}.ipynb"]  # fmt: skip
-    done = subprocess.run(command, cwd=notebooks.NOTEBOOKS.parent, env=variables, capture_output=True, text=True,
-                          check=False)  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        "-W",
+        "default",
+        "--color=no",
+        how,
+        "--nbval-sanitize-with",
+        "tools/nbval.cfg",
+        "--nbval-cell-timeout",
+        "300",
+        f"notebooks/{name}.ipynb",
+    ]
+    done = subprocess.run(
+        command, cwd=notebooks.NOTEBOOKS.parent, env=variables, capture_output=True, text=True, check=False
+    )
     result = Strict(done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:])
     headless.read_log(folder / "log.jsonl", result.report)
     return result
@@ -93,18 +109,31 @@ def _skipped(name, observation, scratch):
     place = scratch / f"skipped-{name}"
     linked_copy(observation, place / "observation")
     notebook = notebooks.read_source(LESSONS[name])
-    report = headless.execute(notebook, place, timeout=300, skip=notebook.metadata["lesson"]["skip"],
-                              TSO_DATA=place, TSO_OBSERVATION=place / "observation")  # fmt: skip
+    report = headless.execute(
+        notebook,
+        place,
+        timeout=300,
+        skip=notebook.metadata["lesson"]["skip"],
+        TSO_DATA=place,
+        TSO_OBSERVATION=place / "observation",
+    )
     return notebook, report
 
 
 @pytest.fixture(scope="module")
 def runs(request):
     """Futures of all the runs that the chosen tests ask for, by (kind, lesson)."""
-    kinds = {"strict": (_strict, "lesson_data"), "lax": (_lax, "lesson_data"), "other": (_other, "second_shape"),
-             "skipped": (_skipped, "second_shape")}  # fmt: skip
-    wanted = {(item.callspec.params["kind"], item.callspec.params["name"]): None for item in request.session.items
-              if item.path == request.path and "kind" in getattr(getattr(item, "callspec", None), "params", {})}
+    kinds = {
+        "strict": (_strict, "lesson_data"),
+        "lax": (_lax, "lesson_data"),
+        "other": (_other, "second_shape"),
+        "skipped": (_skipped, "second_shape"),
+    }
+    wanted = {
+        (item.callspec.params["kind"], item.callspec.params["name"]): None
+        for item in request.session.items
+        if item.path == request.path and "kind" in getattr(getattr(item, "callspec", None), "params", {})
+    }
     data = {kind: request.getfixturevalue(kinds[kind][1]) for kind in sorted({kind for kind, _ in wanted})}
     with tempfile.TemporaryDirectory(prefix="tso-runs-") as folder, ThreadPoolExecutor(2) as pool:
         yield {(kind, name): pool.submit(kinds[kind][0], name, data[kind], Path(folder)) for kind, name in wanted}
@@ -163,9 +192,12 @@ def test_asserts_fail_when_the_step_is_skipped(runs, kind, name):
 def test_running_left_nothing_beside_the_lessons(runs):
     for future in runs.values():
         future.result()
-    unexpected = [path.name for path in notebooks.NOTEBOOKS.iterdir()
-                  if path.suffix not in (".py", ".ipynb", ".md") and path.name not in ("figures", ".ipynb_checkpoints",
-                                                                                       "__pycache__")]  # fmt: skip
+    unexpected = [
+        path.name
+        for path in notebooks.NOTEBOOKS.iterdir()
+        if path.suffix not in (".py", ".ipynb", ".md")
+        and path.name not in ("figures", ".ipynb_checkpoints", "__pycache__")
+    ]
     assert not unexpected
 
 

@@ -55,9 +55,12 @@ def test_exposures_of_the_same_detector_may_be_open_together(tmp_path):
     from stpipe import crds_client
 
     parameters = {
-        "META.INSTRUMENT.NAME": "NIRSPEC", "META.INSTRUMENT.DETECTOR": "NRS1", "META.SUBARRAY.NAME": "SUB2048",
-        "META.OBSERVATION.DATE": "2022-07-30", "META.OBSERVATION.TIME": "22:05:00",
-    }  # fmt: skip
+        "META.INSTRUMENT.NAME": "NIRSPEC",
+        "META.INSTRUMENT.DETECTOR": "NRS1",
+        "META.SUBARRAY.NAME": "SUB2048",
+        "META.OBSERVATION.DATE": "2022-07-30",
+        "META.OBSERVATION.TIME": "22:05:00",
+    }
     for configuration in (one, two, one):
         crds_environment.activate(configuration)
         path = crds_client.get_reference_file(parameters, "superbias", "jwst")
@@ -80,8 +83,10 @@ def test_a_configuration_that_others_already_use_is_noticed(tmp_path, monkeypatc
 def test_real_data_use_what_is_set_or_the_server(tmp_path, monkeypatch):
     found = crds_environment.real(tmp_path / "crds")
     assert found == {
-        "CRDS_PATH": str(tmp_path / "crds"), "CRDS_SERVER_URL": crds_environment.REAL_SERVER, "CRDS_CONTEXT": None,
-    }  # fmt: skip
+        "CRDS_PATH": str(tmp_path / "crds"),
+        "CRDS_SERVER_URL": crds_environment.REAL_SERVER,
+        "CRDS_CONTEXT": None,
+    }
     monkeypatch.setenv("CRDS_PATH", "/my/crds")
     monkeypatch.setenv("CRDS_CONTEXT", "jwst_1500.pmap")
     found = crds_environment.real(tmp_path / "crds")

@@ -84,11 +84,16 @@ def test_breakdown_gives_each_flag_its_first_cause():
     telegraph[4, 4] = telegraph[2, 3] = True
     marked = flags(
         (0, 1, 2, 2),  # the hit
-        (0, 1, 1, 2), (0, 1, 2, 3),  # beside it, the second in a telegraph pixel
+        (0, 1, 1, 2),
+        (0, 1, 2, 3),  # beside it, the second in a telegraph pixel
         (0, 1, 0, 5),  # with a little of a hit's charge
-        (0, 2, 4, 4), (1, 3, 4, 4),  # telegraph
-        (0, 2, 2, 2), (1, 1, 2, 2), (0, 1, 3, 0), (0, 1, 1, 1),  # later, in another integration, far away, diagonal
-    )  # fmt: skip
+        (0, 2, 4, 4),
+        (1, 3, 4, 4),  # telegraph
+        (0, 2, 2, 2),
+        (1, 1, 2, 2),
+        (0, 1, 3, 0),
+        (0, 1, 1, 1),  # later, in another integration, far away, diagonal
+    )
     result = jumps.breakdown(marked, hits, telegraph)
     assert result["count"].tolist() == [1, 3, 2, 4]
     assert result["percent"].sum() == pytest.approx(100)

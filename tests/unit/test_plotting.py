@@ -364,9 +364,11 @@ def test_plot_light_curve_in_hours():
 def test_compare_light_curves_side_by_side():
     times, flux, true = curve()
     curves = {"NRS1": (times, flux), "NRS2": (times, flux)}
-    axes = draw(plotting.compare_light_curves(
-        curves, {"NRS1": (times, true)}, mid_transit=2459791.6, scatter={"NRS1": 101.2}, expected={"NRS1": 99.6}
-    ))  # fmt: skip
+    axes = draw(
+        plotting.compare_light_curves(
+            curves, {"NRS1": (times, true)}, mid_transit=2459791.6, scatter={"NRS1": 101.2}, expected={"NRS1": 99.6}
+        )
+    )
     assert [ax.get_title(loc="left") for ax in axes] == ["NRS1: scatter 101 ppm (photons 100)", "NRS2"]
     assert axes[0].get_ylim() == axes[1].get_ylim()
     assert [len(ax.lines) for ax in axes] == [2, 1]

@@ -31,9 +31,12 @@ def test_dilution_is_drawn_in_ppm():
     flux = np.where(np.abs(TIMES - TIMES[4]) < 0.1, 0.98, 1.0)
     difference = 1e-3 * (1 - flux)
     upper, lower = plotting.plot_dilution(
-        TIMES, {"with": flux, "without": flux + difference}, {"frame": difference}, predicted={"frame": difference},
+        TIMES,
+        {"with": flux, "without": flux + difference},
+        {"frame": difference},
+        predicted={"frame": difference},
         mid_transit=TIMES[4],
-    )  # fmt: skip
+    )
     assert [line.get_label() for line in upper.lines] == ["with", "without"]
     measured, predicted = (line for line in lower.lines if len(line.get_xdata()) == 9)
     assert np.allclose(measured.get_ydata(), 1e6 * difference)

@@ -107,10 +107,13 @@ def test_errors_are_small_known_and_can_be_left_out(name):
     assert ratio.std() == pytest.approx(references.DARK_ERROR, rel=0.05)
     active = ~true.reference_pixel
     for found, wanted in (
-        (exact.superbias, true.superbias), (exact.gain, det.gain), (exact.coefficients[2], true.c2),
-        (exact.settle, true.settle), (exact.saturation, true.saturation_limit),
+        (exact.superbias, true.superbias),
+        (exact.gain, det.gain),
+        (exact.coefficients[2], true.c2),
+        (exact.settle, true.settle),
+        (exact.saturation, true.saturation_limit),
         (exact.dark_rate[active & (true.dark < 1000)], true.dark[active & (true.dark < 1000)] / det.gain),
-    ):  # fmt: skip
+    ):
         np.testing.assert_allclose(found, wanted, rtol=1e-12)
 
 

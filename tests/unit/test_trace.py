@@ -41,10 +41,7 @@ def test_whole_rows_shift_the_trace_by_as_much(shift):
     assert np.allclose(fits[1](columns) - fits[0](columns), shift, atol=0.02)
 
 
-@given(
-    st.lists(st.one_of(st.floats(-0.5, 31.49), st.just(np.nan)), min_size=1, max_size=40),
-    st.floats(0, 40),
-)
+@given(st.lists(st.one_of(st.floats(-0.5, 31.49), st.just(np.nan)), min_size=1, max_size=40), st.floats(0, 40))
 @example([15.5], 0.0)
 def test_mask_never_leaves_the_trace_uncovered(rows, half_width):
     rows = np.array(rows)

@@ -73,8 +73,9 @@ def checker(slug, *, expects, solution, wrong, example=None):
 
     def register(judge):
         if slug in _exercises and _exercises[slug].judge.__module__ != judge.__module__:
-            raise ValueError(f"two checkers are called {slug!r}: in {_exercises[slug].judge.__module__} "
-                             f"and in {judge.__module__}")
+            raise ValueError(
+                f"two checkers are called {slug!r}: in {_exercises[slug].judge.__module__} and in {judge.__module__}"
+            )
         if len(wrong) < 2:
             raise ValueError(f"checker {slug!r} must name at least two wrong answers")
         _exercises[slug] = Exercise(slug, judge, expects, solution, dict(wrong), example or {})

@@ -99,8 +99,10 @@ def flags_of_your_own(answer, *, pixeldq, image):
         raise Wrong("other flags than DO_NOT_USE were added; only that one makes the fit leave a pixel out.")
     wanted = bright_outliers(image)
     if np.any(added[~wanted]):
-        raise Wrong(f"{np.count_nonzero(added[~wanted])} pixels are flagged that do not stand out by 100 DN plus 20 %: "
-                    "on the trace, pixels differ by that much because the light does.")  # fmt: skip
+        raise Wrong(
+            f"{np.count_nonzero(added[~wanted])} pixels are flagged that do not stand out by 100 DN plus 20 %: "
+            "on the trace, pixels differ by that much because the light does."
+        )
     if np.any(wanted & ~dq.mask(answer, "DO_NOT_USE")):
         raise Wrong("some of the outliers are still without DO_NOT_USE.")
     return f"{np.count_nonzero(added)} pixels that MASK does not know are now left out."

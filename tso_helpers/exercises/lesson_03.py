@@ -102,6 +102,8 @@ def saturation_factor(answer, *, data, limits, share):
     if answer > right:
         raise Wrong(f"{answer:.2f} flags {100 * _share(data, limits, answer):.2g} % of the frame: go lower.")
     if answer < right:
-        raise Wrong(f"{answer:.2f} flags {100 * _share(data, limits, answer):.2g} %, but so does a larger factor: "
-                    f"you want the largest that flags more than {100 * share:.2g} %.")  # fmt: skip
+        raise Wrong(
+            f"{answer:.2f} flags {100 * _share(data, limits, answer):.2g} %, but so does a larger factor: "
+            f"you want the largest that flags more than {100 * share:.2g} %."
+        )
     raise Wrong("give a multiple of 0.05.")

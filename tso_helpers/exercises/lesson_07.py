@@ -69,8 +69,12 @@ def _some_rates():
     stripes = rng.normal(0, 4, (12, 1, 60))
     light = _star(0) * np.ones((12, 1, 1))
     corrected = light + rng.normal(0, 1, light.shape) + rng.normal(0, 1.5, (12, 1, 60))
-    return {"uncorrected": light + stripes + rng.normal(0, 1, light.shape), "corrected": corrected,
-            "mask": np.broadcast_to(np.abs(_ROWS - 8) > 4, (16, 60)), "truth": np.ones(12)}  # fmt: skip
+    return {
+        "uncorrected": light + stripes + rng.normal(0, 1, light.shape),
+        "corrected": corrected,
+        "mask": np.broadcast_to(np.abs(_ROWS - 8) > 4, (16, 60)),
+        "truth": np.ones(12),
+    }
 
 
 def _ppm(rates, truth):

@@ -69,8 +69,9 @@ def _cross():
     solution=lambda default, significance, threshold: default & ~(np.abs(significance) > threshold),
     wrong={
         "all flags": lambda default, significance, threshold: default.copy(),
-        "those flagged in their own right": lambda default, significance, threshold: default
-        & (np.abs(significance) > threshold),
+        "those flagged in their own right": lambda default, significance, threshold: (
+            default & (np.abs(significance) > threshold)
+        ),
         "none": lambda default, significance, threshold: np.zeros_like(default),
         "everything else": lambda default, significance, threshold: ~default,
         "another shape": lambda default, significance, threshold: default[0],

@@ -98,8 +98,14 @@ def plot_levels(levels, ax=None, groups=None, integrations=4, ylim=None, title=N
         count = chosen.shape[1]
         for integration, line in enumerate(chosen):
             look = {"color": colours[number], "linestyle": LINES[number], "marker": MARKERS[number]}
-            ax.plot(integration * count + np.arange(count), line, markersize=3, linewidth=1,
-                    label=name if integration == 0 else None, **look)  # fmt: skip
+            ax.plot(
+                integration * count + np.arange(count),
+                line,
+                markersize=3,
+                linewidth=1,
+                label=name if integration == 0 else None,
+                **look,
+            )
     shown = len(chosen)
     for integration in range(1, shown):
         ax.axvline(integration * count - 0.5, color="0.7", linewidth=0.8, zorder=0)

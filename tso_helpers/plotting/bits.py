@@ -62,4 +62,3 @@ def _box(ax, x, y, one):
     ax.add_patch(Rectangle((x + 0.06, y + 0.1), 0.88, 0.8, facecolor=face, edgecolor="0.6", linewidth=0.8))
     text, colour = ("1", "white") if one else ("0", "0.6")
     ax.text(x + 0.5, y + 0.52, text, ha="center", va="center", fontsize=8, color=colour)
-

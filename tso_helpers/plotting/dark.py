@@ -95,8 +95,14 @@ def plot_dilution(times, curves, differences, axes=None, predicted=None, mid_tra
     for (name, flux), (colour, marker, line) in zip(differences.items(), looks[2:], strict=False):
         axes[1].plot(hours, 1e6 * np.asarray(flux), marker, color=colour, markersize=4, label=f"{name}: measured")
         if predicted and name in predicted:
-            axes[1].plot(hours, 1e6 * np.asarray(predicted[name]), linestyle=line, color="black", linewidth=1,
-                         label=f"{name}: predicted")  # fmt: skip
+            axes[1].plot(
+                hours,
+                1e6 * np.asarray(predicted[name]),
+                linestyle=line,
+                color="black",
+                linewidth=1,
+                label=f"{name}: predicted",
+            )
     since = "the first integration" if mid_transit is None else "mid-transit"
     axes[1].set(xlabel=f"time from {since} (h)", ylabel="difference (ppm)")
     axes[1].axhline(0, color="0.7", linewidth=0.8, zorder=0)

@@ -49,9 +49,15 @@ def plot_dq_map(flags, names=None, ax=None, title=None, most=6, first_column=0):
         # the first, often DO_NOT_USE, goes with other flags: a ring, in which those can be seen
         size = {"markersize": 6, "markerfacecolor": "none"} if number == 0 and len(names) > 1 else {"markersize": 3}
         ax.plot(
-            column + first_column, row, look["marker"], color=look["color"], markeredgewidth=0.7,
-            label=f"{name} ({row.size:,})", rasterized=True, **size,
-        )  # fmt: skip
+            column + first_column,
+            row,
+            look["marker"],
+            color=look["color"],
+            markeredgewidth=0.7,
+            label=f"{name} ({row.size:,})",
+            rasterized=True,
+            **size,
+        )
     rows, columns = flags.shape
     ax.set(xlabel="column", ylabel="row", xlim=(first_column - 8, first_column + columns + 7), ylim=(-1.5, rows + 0.5))
     ax.set_title(title or "")

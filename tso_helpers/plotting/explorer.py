@@ -111,9 +111,15 @@ class RampExplorer:
             ax = Figure(figsize=(WIDTH, 3.8), layout="constrained").subplots()
         model, samples = self._ramps[self.detector], self._samples()
         return plot_ramp(
-            ramps.group_times(model), samples, flags=self._flags(), limit=self._limit(), truth=self._true(samples),
-            ax=ax, unit=self._unit, title=self._title(),
-        )  # fmt: skip
+            ramps.group_times(model),
+            samples,
+            flags=self._flags(),
+            limit=self._limit(),
+            truth=self._true(samples),
+            ax=ax,
+            unit=self._unit,
+            title=self._title(),
+        )
 
     def describe(self):
         """Say in one sentence what the figure shows."""

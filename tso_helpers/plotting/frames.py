@@ -206,9 +206,7 @@ def compare_columns(frames, column, ax=None, label="signal (DN)", title=None):
     return ax
 
 
-def row_profiles(
-    frame, ax=None, label="signal (DN)", title=None, columns=slice(None), limits=None, positions=None
-):
+def row_profiles(frame, ax=None, label="signal (DN)", title=None, columns=slice(None), limits=None, positions=None):
     """All rows over one another, even and odd ones told apart, with the median of each kind.
 
     Parameters

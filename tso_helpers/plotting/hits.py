@@ -41,8 +41,11 @@ def plot_significance(series, threshold, ax=None, title=None):
     ax.axhspan(-threshold, threshold, color="0.9", zorder=0, label=f"within ±{threshold:g}: not flagged")
     ax.set_yscale("symlog", linthresh=threshold)
     low, high = ax.get_ylim()
-    ax.set(xlabel="group (the later one of the difference)", ylabel="difference − median (σ)",
-           ylim=(min(low, -2 * threshold), max(high, 2 * threshold)))  # fmt: skip
+    ax.set(
+        xlabel="group (the later one of the difference)",
+        ylabel="difference − median (σ)",
+        ylim=(min(low, -2 * threshold), max(high, 2 * threshold)),
+    )
     ax.set_title(title or "")
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return ax

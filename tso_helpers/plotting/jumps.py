@@ -117,8 +117,16 @@ def plot_breakdown(tables, ax=None, per=1, title=None):
         heights = np.asarray(table["count"]) / per
         highest = max(highest, heights.max())
         at = np.arange(len(table)) + (number - (len(tables) - 1) / 2) * width
-        bars = ax.bar(at, heights, width, color=list(COLOURS.values())[number], alpha=0.85,
-                      hatch=hatches[number % len(hatches)], edgecolor="white", label=name)  # fmt: skip
+        bars = ax.bar(
+            at,
+            heights,
+            width,
+            color=list(COLOURS.values())[number],
+            alpha=0.85,
+            hatch=hatches[number % len(hatches)],
+            edgecolor="white",
+            label=name,
+        )
         ax.bar_label(bars, [f"{height:,.0f}" for height in heights], fontsize=8)
     causes = [str(cause) for cause in table["cause"]]
     ax.set_xticks(range(len(causes)), causes)

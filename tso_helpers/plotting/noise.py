@@ -59,8 +59,16 @@ def plot_power_spectrum(frequency, power, slope=None, ax=None, label=None, title
         ax.plot(x, slope(x), look["linestyle"], color="black", linewidth=1.5, label=text, zorder=4)
     if fresh:
         ax.axvline(LINE_FREQUENCY, color="0.6", linestyle=":", linewidth=1, zorder=0)
-        ax.annotate("one column", (LINE_FREQUENCY, 1), xycoords=("data", "axes fraction"), xytext=(3, -3),
-                    textcoords="offset points", va="top", fontsize=8, color="0.35")  # fmt: skip
+        ax.annotate(
+            "one column",
+            (LINE_FREQUENCY, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(3, -3),
+            textcoords="offset points",
+            va="top",
+            fontsize=8,
+            color="0.35",
+        )
     ax.set(xscale="log", yscale="log", xlabel="frequency along the read-out (Hz)", ylabel="power (DN$^2$/Hz)")
     ax.set_title(title or "")
     if label or slope is not None:
@@ -170,10 +178,24 @@ def plot_drift(times, frame, mask, ax=None, title=None):
     chosen = mask & np.isfinite(frame)
     middle = one_over_f.column_background(frame, chosen)
     order = np.argsort(times[0])
-    ax.plot(times[chosen], frame[chosen], ".", color=COLOURS["sky"], markersize=1.5, alpha=0.4, rasterized=True,
-            label="background pixels")  # fmt: skip
-    ax.plot(times.mean(axis=0)[order], middle[order], "-", color=COLOURS["vermilion"], linewidth=0.8,
-            label="median of each column")  # fmt: skip
+    ax.plot(
+        times[chosen],
+        frame[chosen],
+        ".",
+        color=COLOURS["sky"],
+        markersize=1.5,
+        alpha=0.4,
+        rasterized=True,
+        label="background pixels",
+    )
+    ax.plot(
+        times.mean(axis=0)[order],
+        middle[order],
+        "-",
+        color=COLOURS["vermilion"],
+        linewidth=0.8,
+        label="median of each column",
+    )
     limit = 1.2 * np.percentile(np.abs(frame[chosen]), 99.5)
     ax.set(xlabel="time since the first pixel of the frame (s)", ylabel="difference (DN)", ylim=(-limit, limit))
     ax.set_title(title or "")

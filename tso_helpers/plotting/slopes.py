@@ -46,8 +46,15 @@ def plot_slope(times, samples, line, slope_error, true_slope=None, axes=None, ti
     upper.plot(times[start], line[start], "D", color="black", markerfacecolor="none", markersize=10, label="start")
     lower.plot(times, samples - line, "o", color=COLOURS["blue"], label="samples minus line")
     lower.axhline(0, color=COLOURS["vermilion"])
-    lower.fill_between(times[start:], -slope_error * since[start:], slope_error * since[start:],
-                       color=COLOURS["vermilion"], alpha=0.2, linewidth=0, label="± error of the slope")  # fmt: skip
+    lower.fill_between(
+        times[start:],
+        -slope_error * since[start:],
+        slope_error * since[start:],
+        color=COLOURS["vermilion"],
+        alpha=0.2,
+        linewidth=0,
+        label="± error of the slope",
+    )
     if true_slope is not None:
         slope = (line[-1] - line[start]) / since[-1] if since[-1] else np.nan
         lower.plot(times[start:], (true_slope - slope) * since[start:], "k:", label="true slope")

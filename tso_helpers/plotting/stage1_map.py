@@ -48,19 +48,46 @@ def _place(number):
 
 def _box(ax, number, station, here):
     x, y = _place(number)
-    ax.add_patch(plt.Rectangle(
-        (x, y), _WIDTH, _HEIGHT, facecolor=_FACE[station.kind], edgecolor="black" if here else _EDGE[station.kind],
-        linewidth=3 if here else 1.2, linestyle="-" if here else _LINE[station.kind], zorder=2))  # fmt: skip
+    ax.add_patch(
+        plt.Rectangle(
+            (x, y),
+            _WIDTH,
+            _HEIGHT,
+            facecolor=_FACE[station.kind],
+            edgecolor="black" if here else _EDGE[station.kind],
+            linewidth=3 if here else 1.2,
+            linestyle="-" if here else _LINE[station.kind],
+            zorder=2,
+        )
+    )
     muted = "#555555" if station.kind == "passed" else "black"
     ax.text(x + 0.1, y + 0.6, station.name, fontsize=9.5, fontweight="bold", va="center", color=muted, zorder=3)
-    ax.text(x + _WIDTH - 0.08, y + 0.6, station.lesson, fontsize=9.5, fontweight="bold", va="center", ha="right",
-            color=_EDGE[station.kind], zorder=3)  # fmt: skip
+    ax.text(
+        x + _WIDTH - 0.08,
+        y + 0.6,
+        station.lesson,
+        fontsize=9.5,
+        fontweight="bold",
+        va="center",
+        ha="right",
+        color=_EDGE[station.kind],
+        zorder=3,
+    )
     ax.text(x + 0.1, y + 0.24, _wrap(station.does), fontsize=7.2, va="center", color=muted, linespacing=1.05, zorder=3)
     if here:
         middle, top = x + _WIDTH / 2, y + _HEIGHT
-        ax.annotate("you are here", (middle, top), (middle, top + 0.33), ha="center", va="center", fontsize=10,
-                    fontweight="bold", arrowprops={"arrowstyle": "-|>", "lw": 2}, zorder=4,
-                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
+        ax.annotate(
+            "you are here",
+            (middle, top),
+            (middle, top + 0.33),
+            ha="center",
+            va="center",
+            fontsize=10,
+            fontweight="bold",
+            arrowprops={"arrowstyle": "-|>", "lw": 2},
+            zorder=4,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+        )
 
 
 def _wrap(text, width=25):
@@ -93,8 +120,17 @@ def _legend(ax):
     }
     for row, (kind, label) in enumerate(labels.items()):
         top = y + 0.68 - 0.31 * row
-        ax.add_patch(plt.Rectangle((x, top - 0.09), 0.32, 0.2, facecolor=_FACE[kind], edgecolor=_EDGE[kind],
-                                   linestyle=_LINE[kind], linewidth=1.2))  # fmt: skip
+        ax.add_patch(
+            plt.Rectangle(
+                (x, top - 0.09),
+                0.32,
+                0.2,
+                facecolor=_FACE[kind],
+                edgecolor=_EDGE[kind],
+                linestyle=_LINE[kind],
+                linewidth=1.2,
+            )
+        )
         ax.text(x + 0.42, top, label, fontsize=8, va="center")
 
 
@@ -122,8 +158,9 @@ def stage1_map(here=None, ax=None):
     ends = {"uncal", "rateints"}
     names = [station.name for station in STATIONS]
     if unknown := sorted(marked - set(names) - ends):
-        raise ValueError(f"no step of Stage 1 is called {' or '.join(unknown)}; the map has {', '.join(names)}, "
-                         "uncal and rateints")
+        raise ValueError(
+            f"no step of Stage 1 is called {' or '.join(unknown)}; the map has {', '.join(names)}, uncal and rateints"
+        )
     if ax is None:
         _, ax = plt.subplots(figsize=(10, 4.1), layout="constrained")
     for number, station in enumerate(STATIONS):

@@ -20,9 +20,17 @@ ADC_MAX = 65535
 
 #: What the mask reference calls its flags; values are the pipeline's own bits (jwst.datamodels.dqflags.pixel).
 DQ = {
-    "DO_NOT_USE": 1, "OTHER_BAD_PIXEL": 2**30, "HOT": 2**11, "DEAD": 2**10, "LOW_QE": 2**13, "RC": 2**14,
-    "UNRELIABLE_SLOPE": 2**24, "OPEN": 2**26, "ADJ_OPEN": 2**27, "REFERENCE_PIXEL": 2**31,
-}  # fmt: skip
+    "DO_NOT_USE": 1,
+    "OTHER_BAD_PIXEL": 2**30,
+    "HOT": 2**11,
+    "DEAD": 2**10,
+    "LOW_QE": 2**13,
+    "RC": 2**14,
+    "UNRELIABLE_SLOPE": 2**24,
+    "OPEN": 2**26,
+    "ADJ_OPEN": 2**27,
+    "REFERENCE_PIXEL": 2**31,
+}
 
 
 @dataclass(frozen=True)
@@ -67,20 +75,42 @@ class Detector:
 
 DETECTORS = {
     "NRS1": Detector(
-        "NRS1", gain=1.4156, gain_factor=1.429,
+        "NRS1",
+        gain=1.4156,
+        gain_factor=1.429,
         wavelength_terms=(3.0300795, 6.781045e-4, -2.15368e-9, -3.394e-13),
-        trace_terms=(28.8281, -0.01688883, 4.0403e-6), sigma=(0.66, 0.74),
-        substrt2=963, fastaxis=2, slowaxis=1, white_noise=9.9, readnoise_reference=11.15,
-        migration=1.5e-7, bias=5500.0, bias_edge=900.0, pedestal=90.0, odd_even=70.0,
+        trace_terms=(28.8281, -0.01688883, 4.0403e-6),
+        sigma=(0.66, 0.74),
+        substrt2=963,
+        fastaxis=2,
+        slowaxis=1,
+        white_noise=9.9,
+        readnoise_reference=11.15,
+        migration=1.5e-7,
+        bias=5500.0,
+        bias_edge=900.0,
+        pedestal=90.0,
+        odd_even=70.0,
     ),
     "NRS2": Detector(
-        "NRS2", gain=1.6194, gain_factor=1.428,
+        "NRS2",
+        gain=1.6194,
+        gain_factor=1.428,
         wavelength_terms=(4.5040055, 6.637759e-4, -4.45830e-9, -4.527e-13),
-        trace_terms=(7.3536, 3.3636e-4, 4.1642e-6), sigma=(0.78, 0.85),
-        substrt2=1055, fastaxis=-2, slowaxis=-1, white_noise=11.8, readnoise_reference=10.70,
-        migration=0.5e-7, bias=8000.0, bias_edge=-900.0, pedestal=85.0, odd_even=65.0,
+        trace_terms=(7.3536, 3.3636e-4, 4.1642e-6),
+        sigma=(0.78, 0.85),
+        substrt2=1055,
+        fastaxis=-2,
+        slowaxis=-1,
+        white_noise=11.8,
+        readnoise_reference=10.70,
+        migration=0.5e-7,
+        bias=8000.0,
+        bias_edge=-900.0,
+        pedestal=85.0,
+        odd_even=65.0,
     ),
-}  # fmt: skip
+}
 
 FULL_WELL = 93_000.0  # e-, mean; 10 % from pixel to pixel
 KTC = 29.0  # e-, reset noise, fixed within an integration

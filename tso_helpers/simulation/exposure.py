@@ -143,9 +143,12 @@ def _build_segment(folder: Path, recipe: Recipe, name: str, segment: int, worker
     blocks = ordered(lambda index: integration.raw_counts(recipe, name, index), range(first, first + count), workers)
     shape = (count, recipe.groups, detector.ROWS, recipe.columns[1] - recipe.columns[0])
     level1b.write(
-        path, level1b.science_header(recipe, name, segment), shape, _counted(blocks, done),
+        path,
+        level1b.science_header(recipe, name, segment),
+        shape,
+        _counted(blocks, done),
         level1b.integration_times(recipe, segment),
-    )  # fmt: skip
+    )
 
 
 def _counted(blocks, done):
@@ -202,7 +205,11 @@ def _write_references(folder: Path, recipe: Recipe):
         return
     names = dict.fromkeys((*recipe.detectors, "NRS1"))  # the target acquisition is NRS1's, whatever else is wanted
     references.write_references(
-        folder / "crds", tuple(names), recipe.seed, columns=recipe.columns, acquisition=acquisition,
+        folder / "crds",
+        tuple(names),
+        recipe.seed,
+        columns=recipe.columns,
+        acquisition=acquisition,
         without=recipe.without,
     )
 

@@ -48,15 +48,36 @@ def science_header(recipe: Recipe, name: str, segment: int) -> fits.Header:
     """Primary header of a science segment."""
     det, first = detector.get(name), sum(recipe.integrations[: segment - 1])
     header = _common_header(recipe, science_name(name, segment), name, scene.start_times(recipe.indices[0]))
-    header.update({
-        "EXP_TYPE": "NRS_BRIGHTOBJ", "TSOVISIT": True, "FILTER": "F290LP", "GRATING": "G395H", "FXD_SLIT": "S1600A1",
-        "GWA_XTIL": 0.3316742, "GWA_YTIL": 0.1244848, "TEMPLATE": "NIRSpec Bright Object Time Series",
-        "VISITGRP": "04", "SEQ_ID": "1", "ACT_ID": "01", "EXPOSURE": "00001", "OPMODE": "BRIGHTOBJ",
-        "NINTS": recipe.total, "INTSTART": first + 1, "INTEND": first + recipe.integrations[segment - 1],
-        "EXSEGNUM": segment, "EXSEGTOT": len(recipe.integrations), "NRSTSTRT": 1,
-        "SUBARRAY": "SUB2048", "SUBSTRT1": recipe.columns[0] + 1, "SUBSIZE1": recipe.columns[1] - recipe.columns[0],
-        "SUBSTRT2": det.substrt2, "SUBSIZE2": detector.ROWS, "FASTAXIS": det.fastaxis, "SLOWAXIS": det.slowaxis,
-    })  # fmt: skip
+    header.update(
+        {
+            "EXP_TYPE": "NRS_BRIGHTOBJ",
+            "TSOVISIT": True,
+            "FILTER": "F290LP",
+            "GRATING": "G395H",
+            "FXD_SLIT": "S1600A1",
+            "GWA_XTIL": 0.3316742,
+            "GWA_YTIL": 0.1244848,
+            "TEMPLATE": "NIRSpec Bright Object Time Series",
+            "VISITGRP": "04",
+            "SEQ_ID": "1",
+            "ACT_ID": "01",
+            "EXPOSURE": "00001",
+            "OPMODE": "BRIGHTOBJ",
+            "NINTS": recipe.total,
+            "INTSTART": first + 1,
+            "INTEND": first + recipe.integrations[segment - 1],
+            "EXSEGNUM": segment,
+            "EXSEGTOT": len(recipe.integrations),
+            "NRSTSTRT": 1,
+            "SUBARRAY": "SUB2048",
+            "SUBSTRT1": recipe.columns[0] + 1,
+            "SUBSIZE1": recipe.columns[1] - recipe.columns[0],
+            "SUBSTRT2": det.substrt2,
+            "SUBSIZE2": detector.ROWS,
+            "FASTAXIS": det.fastaxis,
+            "SLOWAXIS": det.slowaxis,
+        }
+    )
     end = scene.start_times(recipe.indices[-1]) + scene.INTEGRATION_TIME * u.s
     _exposure_times(header, recipe.groups, recipe.decimation, recipe.frame_time, recipe.total, end)
     return header
@@ -66,15 +87,34 @@ def acquisition_header(recipe: Recipe, exposure: int) -> fits.Header:
     """Primary header of a target-acquisition exposure; its window is 32 x 32 pixels."""
     start = Time("2022-07-30T21:46:00", scale="utc") + (exposure - 1) * 60 * u.s
     header = _common_header(recipe, acquisition_name(exposure), "NRS1", start)
-    header.update({
-        "EXP_TYPE": "NRS_WATA", "TSOVISIT": True, "FILTER": "F110W", "GRATING": "MIRROR", "FXD_SLIT": "S1600A1",
-        "TEMPLATE": "NIRSpec Bright Object Time Series", "VISITGRP": "02", "SEQ_ID": "1", "ACT_ID": "01",
-        "EXPOSURE": f"{exposure:05d}", "OPMODE": "FIXEDSLIT",
-        "NINTS": 1, "INTSTART": 1, "INTEND": 1, "EXSEGNUM": 1, "EXSEGTOT": 1, "NRSTSTRT": 1,
-        "SUBARRAY": "SUB32", "SUBSTRT1": ACQUISITION_COLUMNS[0] + 1, "SUBSIZE1": 32,
-        "SUBSTRT2": detector.get("NRS1").substrt2, "SUBSIZE2": 32,
-        "FASTAXIS": 2, "SLOWAXIS": 1,
-    })  # fmt: skip
+    header.update(
+        {
+            "EXP_TYPE": "NRS_WATA",
+            "TSOVISIT": True,
+            "FILTER": "F110W",
+            "GRATING": "MIRROR",
+            "FXD_SLIT": "S1600A1",
+            "TEMPLATE": "NIRSpec Bright Object Time Series",
+            "VISITGRP": "02",
+            "SEQ_ID": "1",
+            "ACT_ID": "01",
+            "EXPOSURE": f"{exposure:05d}",
+            "OPMODE": "FIXEDSLIT",
+            "NINTS": 1,
+            "INTSTART": 1,
+            "INTEND": 1,
+            "EXSEGNUM": 1,
+            "EXSEGTOT": 1,
+            "NRSTSTRT": 1,
+            "SUBARRAY": "SUB32",
+            "SUBSTRT1": ACQUISITION_COLUMNS[0] + 1,
+            "SUBSIZE1": 32,
+            "SUBSTRT2": detector.get("NRS1").substrt2,
+            "SUBSIZE2": 32,
+            "FASTAXIS": 2,
+            "SLOWAXIS": 1,
+        }
+    )
     period = frame_time(32, 32)
     _exposure_times(header, 3, 1, period, 1, start + 4 * period * u.s)
     return header
@@ -82,20 +122,52 @@ def acquisition_header(recipe: Recipe, exposure: int) -> fits.Header:
 
 def _common_header(recipe: Recipe, obs_id: str, name: str, start: Time) -> fits.Header:
     header = fits.Header()
-    header.update({
-        "DATE": FILE_DATE, "ORIGIN": "STSCI", "TIMESYS": "UTC", "TIMEUNIT": "s", "FILENAME": f"{obs_id}_uncal.fits",
-        "SDP_VER": "simulated", "DATAMODL": "Level1bModel", "TELESCOP": "JWST",
-        "TITLE": "The Transiting Exoplanet Community Early Release Science Program", "PI_NAME": "Batalha, Natalie",
-        "CATEGORY": "ERS", "SCICAT": "Exoplanets and Disks", "PROGRAM": "01366", "OBSERVTN": "003", "VISIT": "001",
-        "OBS_ID": f"V01366003001P00000000{obs_id[14:19]}", "VISIT_ID": "01366003001",
-        "VISITYPE": "PRIME_TARGETED_FIXED",
-        "DATE-OBS": start.isot[:10], "TIME-OBS": start.isot[11:], "DATE-BEG": start.isot, "EXPSTART": start.mjd,
-        "TARGPROP": "WASP-39", "TARGNAME": "WASP-39", "TARGTYPE": "FIXED", "SRCTYAPT": "POINT",
-        "TARG_RA": scene.TARGET.ra.deg, "TARG_DEC": scene.TARGET.dec.deg,
-        "INSTRUME": "NIRSPEC", "DETECTOR": name, "READPATT": "NRSRAPID",
-        "NFRAMES": 1, "FRMDIVSR": 1, "DRPFRMS1": 0, "DRPFRMS3": 0, "NSAMPLES": 1, "TSAMPLE": 10.0, "NOUTPUTS": 1,
-        "ZEROFRAM": False, "DATAPROB": False, "PATT_NUM": 1, "NUMDTHPT": 1,
-    })  # fmt: skip
+    header.update(
+        {
+            "DATE": FILE_DATE,
+            "ORIGIN": "STSCI",
+            "TIMESYS": "UTC",
+            "TIMEUNIT": "s",
+            "FILENAME": f"{obs_id}_uncal.fits",
+            "SDP_VER": "simulated",
+            "DATAMODL": "Level1bModel",
+            "TELESCOP": "JWST",
+            "TITLE": "The Transiting Exoplanet Community Early Release Science Program",
+            "PI_NAME": "Batalha, Natalie",
+            "CATEGORY": "ERS",
+            "SCICAT": "Exoplanets and Disks",
+            "PROGRAM": "01366",
+            "OBSERVTN": "003",
+            "VISIT": "001",
+            "OBS_ID": f"V01366003001P00000000{obs_id[14:19]}",
+            "VISIT_ID": "01366003001",
+            "VISITYPE": "PRIME_TARGETED_FIXED",
+            "DATE-OBS": start.isot[:10],
+            "TIME-OBS": start.isot[11:],
+            "DATE-BEG": start.isot,
+            "EXPSTART": start.mjd,
+            "TARGPROP": "WASP-39",
+            "TARGNAME": "WASP-39",
+            "TARGTYPE": "FIXED",
+            "SRCTYAPT": "POINT",
+            "TARG_RA": scene.TARGET.ra.deg,
+            "TARG_DEC": scene.TARGET.dec.deg,
+            "INSTRUME": "NIRSPEC",
+            "DETECTOR": name,
+            "READPATT": "NRSRAPID",
+            "NFRAMES": 1,
+            "FRMDIVSR": 1,
+            "DRPFRMS1": 0,
+            "DRPFRMS3": 0,
+            "NSAMPLES": 1,
+            "TSAMPLE": 10.0,
+            "NOUTPUTS": 1,
+            "ZEROFRAM": False,
+            "DATAPROB": False,
+            "PATT_NUM": 1,
+            "NUMDTHPT": 1,
+        }
+    )
     header["SIMULATD"] = (True, "simulated, not observed")
     header.add_history("Simulated by tso_helpers.simulation: not telescope data.")
     header.add_history(f"Recipe {recipe.key}, seed {recipe.seed}.")
@@ -104,12 +176,20 @@ def _common_header(recipe: Recipe, obs_id: str, name: str, start: Time) -> fits.
 
 def _exposure_times(header, groups: int, decimation: int, period: float, integrations: int, end: Time):
     middle = Time((header["EXPSTART"] + end.mjd) / 2, format="mjd", scale="utc")
-    header.update({
-        "NGROUPS": groups, "GROUPGAP": decimation - 1, "TFRAME": period, "TGROUP": decimation * period,
-        "EFFINTTM": groups * decimation * period, "EFFEXPTM": groups * decimation * period * integrations,
-        "DURATION": (end.mjd - header["EXPSTART"]) * 86400, "EXPMID": middle.mjd, "EXPEND": end.mjd,
-        "DATE-END": end.isot,
-    })  # fmt: skip
+    header.update(
+        {
+            "NGROUPS": groups,
+            "GROUPGAP": decimation - 1,
+            "TFRAME": period,
+            "TGROUP": decimation * period,
+            "EFFINTTM": groups * decimation * period,
+            "EFFEXPTM": groups * decimation * period * integrations,
+            "DURATION": (end.mjd - header["EXPSTART"]) * 86400,
+            "EXPMID": middle.mjd,
+            "EXPEND": end.mjd,
+            "DATE-END": end.isot,
+        }
+    )
 
 
 def integration_times(recipe: Recipe, segment: int) -> np.ndarray:

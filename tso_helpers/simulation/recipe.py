@@ -15,10 +15,28 @@ from .noise import frame_time
 VERSION = 3
 #: Effects that can be switched off, by name, in the order in which nature has them.
 EFFECTS = (
-    "transit", "trends", "tilt", "sky", "flat", "dark", "photon_noise", "cosmic_rays", "charge_migration", "ipc",
-    "settling", "nonlinearity", "superbias", "ktc", "offset", "pedestal", "odd_even", "white_noise", "one_over_f",
-    "telegraph", "reference_errors",
-)  # fmt: skip
+    "transit",
+    "trends",
+    "tilt",
+    "sky",
+    "flat",
+    "dark",
+    "photon_noise",
+    "cosmic_rays",
+    "charge_migration",
+    "ipc",
+    "settling",
+    "nonlinearity",
+    "superbias",
+    "ktc",
+    "offset",
+    "pedestal",
+    "odd_even",
+    "white_noise",
+    "one_over_f",
+    "telegraph",
+    "reference_errors",
+)
 #: The effects that are noise: different in every integration and with no expectation value worth calibrating.
 NOISE = frozenset(
     {"photon_noise", "cosmic_rays", "ktc", "pedestal", "odd_even", "white_noise", "one_over_f", "telegraph"}
