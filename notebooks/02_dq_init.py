@@ -385,8 +385,7 @@ hot = tso.dq.mask(flagged.pixeldq, "HOT")
 grown = binary_dilation(hot, structure=np.ones((3, 3), dtype=bool)) & ~reference
 own = np.where(grown, np.uint32(tso.dq.value("DO_NOT_USE")), np.uint32(0))
 
-folder = obs.folder / "products"
-folder.mkdir(exist_ok=True)
+folder = obs.outputs
 fits.writeto(folder / "around_hot_pixels.fits", own, overwrite=True)
 
 # %% [markdown]

@@ -319,7 +319,7 @@ for name in obs.detectors:
 
 truth = obs.truth.noiseless_ramp if obs.truth is not None else None
 all_limits = {name: limits_of(model) for name, model in flagged_ramps.items()}
-explorer = tso.plotting.ramp_explorer(flagged_ramps, all_limits, truth, segment, obs.examples, start=example)
+explorer = tso.explorer.ramp_explorer(flagged_ramps, all_limits, truth, segment, obs.examples, start=example)
 explorer.show()
 plt.show()
 
@@ -579,7 +579,7 @@ assert tso.exercises.check("saturation-factor", answer, data=flagged.data[one], 
 # - `meta.ref_file.saturation.name` names the file, `crds://` means the CRDS cache, and `get_subarray_model` cuts the
 #   part of your subarray.
 # - `override_saturation` takes a whole reference of your own. Never above the reference's limit; lower costs light.
-# - `tso.plotting.ramp_explorer` shows any ramp with its flags, its limit and the truth.
+# - `tso.explorer.ramp_explorer` shows any ramp with its flags, its limit and the truth.
 #
 # ## On real data
 #

@@ -41,6 +41,7 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
+from astropy.stats import mad_std
 
 import tso_helpers as tso
 
@@ -112,7 +113,7 @@ print(f"brightest pixels (99.9th percentile): {np.nanpercentile(light, 99.9):.3g
 
 # %%
 reference_pixels = tso.dq.mask(ramp.pixeldq, "REFERENCE_PIXEL")
-background = tso.detector1.background(ramp) & ~reference_pixels
+background = tso.trace.background(ramp) & ~reference_pixels
 tso.plotting.show_mask(background, names=("background", "spectrum and edges"), title=f"{detector}: the background")
 plt.show()
 
@@ -215,7 +216,7 @@ plt.show()
 # %%
 def scatter(values):
     """Robust standard deviation, DN."""
-    return 1.4826 * np.nanmedian(np.abs(values - np.nanmedian(values)))
+    return mad_std(values, ignore_nan=True)
 
 
 pattern_before, pattern_after = scatter(raw[background]), scatter(after[background])
@@ -649,7 +650,7 @@ print("detector segment  odd/even (DN)  drift (DN)  stripes (DN)")
 for name in obs.detectors:
     for number in obs.segments:
         done = obs.after("refpix", name, number)
-        numbers = report(done.data, tso.detector1.background(done) & ~tso.dq.mask(done.pixeldq, "REFERENCE_PIXEL"))
+        numbers = report(done.data, tso.trace.background(done) & ~tso.dq.mask(done.pixeldq, "REFERENCE_PIXEL"))
         print(f"{name:8} {number:7} " + " ".join(f"{value:12.2f}" for value in numbers))
         done.close()
         del done

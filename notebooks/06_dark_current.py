@@ -74,8 +74,8 @@ detector, segment = example.detector, example.segment
 before = obs.after("linearity", detector=detector, segment=segment)
 columns = np.arange(before.data.shape[-1])
 active = ~tso.dq.mask(before.pixeldq, "REFERENCE_PIXEL")
-background = tso.detector1.background(before) & active
-spectrum = ~tso.detector1.background(before, half_width=2) & (columns >= 700)
+background = tso.trace.background(before) & active
+spectrum = ~tso.trace.background(before, half_width=2) & (columns >= 700)
 regions = {
     "left of column 500": active & (columns < 500),
     "background right of it": background & (columns >= 500),
@@ -263,7 +263,7 @@ else:
 # ramp. As a rate, take last minus first group over the time between.
 
 # %%
-aperture = ~tso.detector1.background(before, half_width=4)
+aperture = ~tso.trace.background(before, half_width=4)
 usable = ~tso.dq.mask(before.pixeldq, "DO_NOT_USE") & active
 seconds = obs.group_time * (before.data.shape[1] - 1)
 lost = before.data[0] - after.data[0]
@@ -291,7 +291,7 @@ def rates(ramp):
     """Rate of each pixel in each integration, without gaps, DN/s; shape (integration, row, column)."""
     rate, rateints = RampFitStep.call(ramp)
     rate.close()
-    return tso.light_curve.fill_bad(rateints)
+    return tso.rates.fill_bad(rateints)
 
 
 def column_sums(ramp):
@@ -322,7 +322,7 @@ print(f"{times.size} integrations of {len(obs.segments)} segments, both ways")
 # simply one minus the mean inside over the mean outside; no fit, because you are after a *difference*.
 
 # %%
-mid_transit, duration = 2459791.612068, 2.87 / 24  # BJD_TDB and days
+mid_transit, duration = obs.transit  # BJD_TDB and days
 outside = tso.light_curve.out_of_transit(times, mid_transit, duration, margin=0.1 / 24)
 inside = np.abs(times - mid_transit) < 1 / 24
 white = {way: dict(zip(ratio, both.sum(axis=-1, dtype=float), strict=True)) for way, both in sums.items()}
@@ -533,7 +533,7 @@ for name in [one for one in obs.detectors if one != detector] or [detector]:
     for number in obs.segments:
         earlier = obs.after("linearity", name, number, integrations=slice(0, 2))
         later = DarkCurrentStep.call(earlier)
-        mask = tso.detector1.background(earlier) & ~tso.dq.mask(earlier.pixeldq, "REFERENCE_PIXEL")
+        mask = tso.trace.background(earlier) & ~tso.dq.mask(earlier.pixeldq, "REFERENCE_PIXEL")
         levels = [float(np.median(model.data[:, -1][:, mask])) for model in (earlier, later)]
         print(f"{name:8} {number:7} {levels[0]:13.2f} {levels[1]:12.2f}")
         for model in (earlier, later):

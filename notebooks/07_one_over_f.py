@@ -132,14 +132,17 @@ print(f"last pixel of the frame:       {1e3 * times.max():.0f} ms after the firs
 # reference pixels.
 
 # %%
-first, last, masked_from = {"NRS1": (550, 2043, 300), "NRS2": (4, 2043, 4)}[detector]
+described = tso.instrument.mode_of(ramp).detector(detector)
+first, last = described.trace_columns or tso.trace.bright_columns(
+    tso.trace.smooth(tso.trace.last_minus_first(ramp.data))
+)
 half_width = 12
 image = tso.trace.last_minus_first(ramp.data)
 smoothed = tso.trace.smooth(image, size=(5, 11))
 columns = np.arange(first, last + 1)
 centroids = tso.trace.centroids(smoothed, columns)
 fit = tso.trace.fit_trace(columns, centroids, degree=2)
-rows = tso.trace.trace_rows(fit, n_columns, first=masked_from, last=last)
+rows = tso.trace.trace_rows(fit, n_columns, first=described.masked_from, last=last)
 mask = tso.trace.background_mask((n_rows, n_columns), rows, half_width)
 tso.plotting.plot_mask_stages(image, smoothed, columns, centroids, rows, mask, title=detector)
 plt.show()
@@ -154,7 +157,7 @@ plt.show()
 left = mask[:, columns].sum(axis=0)
 print(f"background rows in the columns with a spectrum: {left.min()} to {left.max()} of {n_rows}")
 assert not mask[np.rint(rows[columns]).astype(int), columns].any(), "the trace itself must be masked"
-assert np.array_equal(mask, tso.detector1.background(ramp)), "the package builds the same mask"
+assert np.array_equal(mask, tso.trace.background(ramp)), "the package builds the same mask"
 
 # %% [markdown]
 # Keep the smaller number in mind: a half-width of 12 leaves few rows to measure the drift with. You will come back to it.
@@ -256,7 +259,7 @@ plt.show()
 
 # %%
 other = obs.after("dark_current", detector=obs.detectors[-1], segment=segment)
-other_mask = tso.detector1.background(other, half_width=half_width)
+other_mask = tso.trace.background(other, half_width=half_width)
 two = other.data[integration, group : group + 2].copy()
 clean = tso.one_over_f.remove_columns(two, other_mask)
 tso.plotting.compare_frames(
@@ -475,7 +478,7 @@ def with_data(model, data):
 def fit_rates(model):
     """Rates per integration (DN/s), with gaps filled so that every integration adds up the same pixels; ends the model."""
     with tso.detector1.apply(model, "ramp_fit", copy=False) as fitted:
-        return tso.light_curve.fill_bad(fitted)
+        return tso.rates.fill_bad(fitted)
 
 
 flagged = tso.detector1.apply(with_data(ramp, corrected), "jump", copy=False)
@@ -617,7 +620,7 @@ hit = tso.dq.mask(flags, "JUMP_DET", "SATURATED", "DO_NOT_USE").any(axis=1)
 def equal_weights(data, hit=hit):
     """Slopes (DN/s) of unweighted straight lines; pixels with a flagged group are filled."""
     slopes = np.tensordot(weights.astype(np.float32), data, axes=(0, 1))
-    return tso.light_curve.fill_bad(np.where(hit, np.nan, slopes))
+    return tso.rates.fill_bad(np.where(hit, np.nan, slopes))
 
 
 plain = {"none": equal_weights(ramp.data), "column median": equal_weights(corrected)}
@@ -670,7 +673,7 @@ for number in obs.segments:
         pair = rates["none"], rates["column median"]
     else:
         cured = one.copy()
-        background = tso.detector1.background(one, half_width)
+        background = tso.trace.background(one, half_width)
         ignore = tso.one_over_f.saturated_ramps(one.groupdq)
         tso.one_over_f.remove_columns(one.data, background, out=cured.data, ignore=ignore)
         cured = tso.detector1.apply(cured, "jump", copy=False)
@@ -689,7 +692,9 @@ moments = np.concatenate(curve_times)
 curves = {}
 for name, parts in (("no correction", uncorrected_rates), ("column median, group by group", corrected_rates)):
     flux = np.concatenate([tso.light_curve.white_light(part, aperture=all_rows) for part in parts])
-    curves[name] = moments, tso.light_curve.normalise(flux, moments < curve_times[0][-1])
+    relative = tso.light_curve.normalise(flux, moments < curve_times[0][-1])
+    error = 1e-6 * tso.light_curve.expected_scatter_ppm(flux, gain, fitted_time)  # of the photons
+    curves[name] = tso.light_curve.LightCurve(moments, relative, np.full(len(moments), error))
 expected = {}
 if truth_known:
     true_flux = obs.truth.light_curve(detector, columns=lit)[1]
@@ -703,8 +708,8 @@ plt.show()
 
 # %%
 uneven = {
-    name: tso.light_curve.scatter_ppm(flux / expected[name][1] if expected else flux)
-    for name, (_, flux) in curves.items()
+    name: tso.light_curve.scatter_ppm(curve.flux / expected[name][1] if expected else curve.flux)
+    for name, curve in curves.items()
 }
 for name, value in uneven.items():
     print(f"{name}: {value:.0f} ppm from one integration to the next")
@@ -734,7 +739,7 @@ tso.exercises.check("one-over-f-mask", answer, ends=ends, **how)
 # %% tags=["solution"]
 everything = tso.trace.smooth(tso.trace.last_minus_first(np.concatenate(ends)))
 path = tso.trace.fit_trace(columns, tso.trace.centroids(everything, columns))
-path_rows = tso.trace.trace_rows(path, n_columns, first=masked_from, last=columns[-1])
+path_rows = tso.trace.trace_rows(path, n_columns, first=described.masked_from, last=columns[-1])
 answer = tso.trace.background_mask((n_rows, n_columns), path_rows, half_width)
 
 assert tso.exercises.check("one-over-f-mask", answer, ends=ends, **how)

@@ -41,6 +41,7 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
+from astropy.stats import mad_std
 
 import tso_helpers as tso
 
@@ -218,7 +219,7 @@ from jwst.ramp_fitting import RampFitStep
 
 near = slice(hit - 1, hit + 2)
 fits = {
-    name: RampFitStep.call(tso.ramps.cut(model, integrations=near))[1]
+    name: RampFitStep.call(tso.detector1.cut(model, integrations=near))[1]
     for name, model in (("with flags", flagged), ("without", ramp))
 }
 for name, rates in fits.items():
@@ -332,11 +333,11 @@ if hits is not None:
 # %%
 from scipy.stats import norm
 
-background = tso.detector1.background(ramp)
+background = tso.trace.background(ramp)
 quiet = struck = rest = None  # no longer needed
 expected = 0
 for name, region in (("background", background), ("near the spectrum", ~background)):
-    scale = 1.4826 * np.nanmedian(np.abs(significance[:, 1:, region]))
+    scale = mad_std(significance[:, 1:, region], ignore_nan=True)
     expected += 2 * norm.sf(4 / scale) * significance[0, 1:, region].size
     print(f"{name:18}: noise is {scale:.2f} times what the step assumes")
 print(
@@ -360,12 +361,12 @@ print(
 # %%
 thresholds = (4, 10, 30)
 fit = RampFitStep.call(ramp)[1]
-flags, errors, rates = {}, {"no step": fit.err}, {"no step": tso.light_curve.fill_bad(fit)}
+flags, errors, rates = {}, {"no step": fit.err}, {"no step": tso.rates.fill_bad(fit)}
 for threshold in thresholds:
     result = flagged if threshold == 4 else JumpStep.call(ramp, rejection_threshold=threshold)
     fit = RampFitStep.call(result)[1]
     flags[threshold] = tso.jumps.new_flags(ramp.groupdq, result.groupdq)
-    errors[f"{threshold} σ"], rates[f"{threshold} σ"] = fit.err, tso.light_curve.fill_bad(fit)
+    errors[f"{threshold} σ"], rates[f"{threshold} σ"] = fit.err, tso.rates.fill_bad(fit)
     print(f"threshold {threshold:2}: {100 * flags[threshold].mean():.3f} % of the samples are flagged")
 del result, fit
 
@@ -434,14 +435,14 @@ def found_in(model, moved, which, step):
 spread = -(-ramp.data.shape[1] // 4)
 print("groups  integrations  hits of 100-400 e-  above 400 e-  flags without a hit")
 for step in (1, spread) if hits is not None else ():
-    few, moved = tso.ramps.cut(ramp, groups=slice(None, None, step)), hits[inside]
+    few, moved = tso.detector1.cut(ramp, groups=slice(None, None, step)), hits[inside]
     moved["group"] = -(-moved["group"] // step)  # the next group that is kept contains the charge
     results = {f"all {len(ramp.data)}": found_in(few, moved, slice(None), step)}
     alone = []
     for k in (hit - 1, hit, hit + 1):
         own = moved[moved["integration"] == k]
         own["integration"] = 0
-        one = tso.ramps.cut(few, integrations=slice(k, k + 1))
+        one = tso.detector1.cut(few, integrations=slice(k, k + 1))
         alone.append(found_in(one, own, slice(k, k + 1), step))
     results["1 at a time"] = np.mean(alone, axis=0)
     for name, (weak, strong, false) in results.items():
@@ -456,7 +457,7 @@ for step in (1, spread) if hits is not None else ():
 # What gets worse is the price. How much does a single flag add to the error of its ramp?
 
 # %%
-few = tso.ramps.cut(ramp, groups=slice(None, None, spread))
+few = tso.detector1.cut(ramp, groups=slice(None, None, spread))
 few_flagged = JumpStep.call(few)
 few_errors = [RampFitStep.call(model)[1].err for model in (few_flagged, few)]
 cases = {
@@ -494,7 +495,7 @@ from dataclasses import replace
 start = min(max(column - 128, 0), ramp.data.shape[3] - 256)
 if obs.truth is None:
     window = slice(start, start + 256)
-    long = tso.ramps.cut(obs.after("dark_current", detector, segment, integrations=slice(0, 110)), columns=window)
+    long = tso.detector1.cut(obs.after("dark_current", detector, segment, integrations=slice(0, 110)), columns=window)
 else:
     recipe = obs.truth.recipe
     recipe = replace(
@@ -568,7 +569,7 @@ middle = np.median(change, axis=(0, 1))
 cut = slice(start, start + 256)
 assumed = np.sqrt(np.abs(middle) / maps["gain"][:, cut] + maps["readnoise"][:, cut] ** 2)
 change -= np.median(change, axis=0)
-seen = np.median(1.4826 * np.median(np.abs(change), axis=0), axis=0)
+seen = np.median(mad_std(change, axis=0), axis=0)
 bright = middle > np.percentile(middle, 98)
 print(
     f"scatter across integrations / assumed noise: {np.median(seen / assumed):.2f} in a typical pixel, "
@@ -588,7 +589,7 @@ del change
 # gets a copy of its strip. For a small ramp that takes longer than the work itself. The flags must not depend on it:
 
 # %%
-piece = tso.ramps.cut(long, columns=slice(0, 64))
+piece = tso.detector1.cut(long, columns=slice(0, 64))
 alone, together = (JumpStep.call(piece, maximum_cores=cores) for cores in ("1", "2"))
 same = np.array_equal(alone.groupdq, together.groupdq)
 number = np.count_nonzero(tso.dq.mask(together.groupdq, "JUMP_DET"))
@@ -609,7 +610,7 @@ assert same * number > 0, "processes change the time, not the flags"
 # %%
 long = clipped = two_point = by_method = piece = alone = together = None  # no longer needed
 touched = new.any(axis=1) & (errors["no step"] > 0)
-aperture = ~tso.detector1.background(ramp, half_width=5) & ~tso.dq.mask(ramp.pixeldq, "REFERENCE_PIXEL")
+aperture = ~tso.trace.background(ramp, half_width=5) & ~tso.dq.mask(ramp.pixeldq, "REFERENCE_PIXEL")
 print(f"{100 * new.mean():.2f} % of the samples, but {100 * touched.mean():.1f} % of the ramps have a flag")
 for name, chosen in (("all of them", touched), ("within 5 rows of the spectrum", touched & aperture)):
     ratio = np.nanmedian(errors["4 σ"][chosen] / errors["no step"][chosen])
@@ -662,7 +663,7 @@ def deviations(rate):
     curves = np.where(aperture, rate, 0).sum(axis=1)[:, aperture.any(axis=0)]
     curves = curves / np.median(curves, axis=1, keepdims=True)  # what all columns share: the star, the transit
     curves = curves - np.median(curves, axis=0)
-    return curves / (1.4826 * np.median(np.abs(curves), axis=0))
+    return curves / mad_std(curves, axis=0)
 
 
 off = {name: deviations(rate) for name, rate in rates.items()}
@@ -717,16 +718,17 @@ for name in obs.detectors:
 # The two detectors lie in the same rain of particles and are much alike.
 #
 # `obs.after` keeps what it computes. With your own scripts you do that yourself: **save the product, and
-# load it when it is there.** A ramp is written under another name first and renamed when it is complete, so that an interrupted run leaves no half
-# file behind. The threshold is part of the name: change it, and you get another file instead of an old result.
+# load it when it is there.** `tso.products.save` writes under another name first and renames what is complete, so that an interrupted run
+# leaves no half file behind. It also writes into the header what the product was made of (`obs.identity`): the file and how many of its
+# integrations, the parameters, the versions. `is_current` compares that, so that neither a part of a segment nor the result of an old version
+# passes for what you want now.
 
 # %%
-product = obs.folder / "products" / obs.uncal(detector, segment).name.replace("_uncal", "_jump-4-sigma")
-if not product.exists():
-    product.parent.mkdir(exist_ok=True)
-    unfinished = product.with_name(f"unfinished_{product.name}")
-    flagged.save(str(unfinished))
-    unfinished.replace(product)
+whole = slice(0, len(flagged.data))
+made_of = obs.identity(detector, segment, whole, parameters={"jump": {"rejection_threshold": 4.0}})
+product = obs.outputs / tso.products.name_of(obs.uncal(detector, segment), "jump-4-sigma", whole)
+if not tso.products.is_current(product, made_of):
+    tso.products.save(flagged, product, made_of)
 with datamodels.RampModel(product) as loaded:
     stored = np.count_nonzero(tso.dq.mask(loaded.groupdq, "JUMP_DET"))
 print(f"{product.name}: {stored} flags")

@@ -42,6 +42,7 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
+from astropy.stats import mad_std
 
 import tso_helpers as tso
 
@@ -240,7 +241,7 @@ assert abs(slope / ends - 1) < 0.05, "a slope of a bright pixel is close to last
 # **Predict:** will it be one on the spectrum? In the background?
 
 # %%
-regions = {"spectrum": ~tso.detector1.background(ramp, half_width=2), "background": tso.detector1.background(ramp)}
+regions = {"spectrum": ~tso.trace.background(ramp, half_width=2), "background": tso.trace.background(ramp)}
 clean = (ramp.groupdq == 0).all(axis=1) & (ramp.pixeldq == 0)
 several = min(6, ramp.data.shape[0])
 pulls = {}
@@ -264,7 +265,7 @@ plt.show()
 
 # %%
 def width(values):
-    return 1.4826 * np.nanmedian(np.abs(values - np.nanmedian(values)))
+    return mad_std(values, ignore_nan=True)
 
 
 for name, values in pulls.items():
@@ -391,12 +392,12 @@ assert np.isclose(ratios["var_poisson"], factor**2, rtol=1e-3), "variances by it
 # ramp is in memory at a time.
 #
 # The rates are also **saved**, under the names that the archive uses: that is what a spectroscopic analysis starts from. They go to a folder
-# of the observation, never beside the notebook. `tso.products.save_rateints` writes nothing over a file that holds other values: it
-# complains, unless you say `replace=True`.
+# of the observation, never beside the notebook. `tso.products.save` also notes in the header what the rates were made of, and writes nothing over a
+# file that was made of the same and holds other values: it complains, unless you say `replace=True`.
 
 # %%
 ramp = rate = rateints = scaled = every = clean = few = good = true = None  # makes room
-folder = obs.folder / "products" / "stage1"
+folder = obs.outputs / "stage1"
 
 
 def calibrate(name, number):
@@ -412,19 +413,19 @@ def calibrate(name, number):
 
 # %%
 half_widths = (1, 2, 3, 4, 6, 8, 12)
-frames, mid_times, gains, apertures, saved = {}, {}, {}, {}, []
+frames, measured, gains, apertures, saved = {}, {}, {}, {}, []
 for name in obs.detectors:
-    pieces, when = [], []
+    pieces, parts = [], []
     for number in obs.segments:
         model, ramp = calibrate(name, number)
         if number == obs.segments[0]:
             gains[name] = gain_of(ramp)
-            apertures[name] = {width: ~tso.detector1.background(ramp, half_width=width) for width in half_widths}
-        pieces.append(tso.light_curve.fill_bad(model))
-        when.append(tso.light_curve.integration_times(model))
-        saved.append(tso.products.save_rateints(model, folder))
+            apertures[name] = {width: ~tso.trace.background(ramp, half_width=width) for width in half_widths}
+        pieces.append(tso.rates.fill_bad(model))
+        parts.append(tso.light_curve.from_rates(model))
+        saved.append(tso.products.save(model, folder / tso.products.name_of(model), obs.identity(name, number)))
         ramp = model = None
-    frames[name], mid_times[name] = np.concatenate(pieces), when
+    frames[name], measured[name] = np.concatenate(pieces), parts
     print(f"{name}: {len(frames[name])} integrations of {len(pieces)} segments")
 
 # %% [markdown]
@@ -449,14 +450,12 @@ plt.show()
 # of time (`stitch`), and divide by the median outside the transit, whose time and duration are known (Espinoza et al. 2024).
 
 # %%
-mid_transit, duration = 2459791.612068, 2.87 / 24  # BJD_TDB and days
+mid_transit, duration = obs.transit  # BJD_TDB and days
 curves, outside, flux = {}, {}, {}
 for name in obs.detectors:
-    ends = np.cumsum([len(part) for part in mid_times[name]])[:-1]
-    sums = np.split(tso.light_curve.white_light(frames[name]), ends)
-    when, flux[name] = tso.light_curve.stitch(zip(mid_times[name], sums, strict=True))
-    outside[name] = tso.light_curve.out_of_transit(when, mid_transit, duration, margin=0.1 / 24)
-    curves[name] = when, tso.light_curve.normalise(flux[name], outside[name])
+    whole = tso.light_curve.stitch(measured[name])
+    outside[name] = tso.light_curve.out_of_transit(whole.time, mid_transit, duration, margin=0.1 / 24)
+    curves[name], flux[name] = whole.relative(outside[name]), whole.flux
 
 # %% [markdown]
 # How good can it be? Counting N electrons is good to $1/\sqrt{N}$. Only those count that arrive **between the first and the last
@@ -474,7 +473,7 @@ def photons(name, values):
     return tso.light_curve.expected_scatter_ppm(values[outside[name]] / factor, gain, seconds)
 
 
-scatter = {name: tso.light_curve.scatter_ppm(curves[name][1], outside[name]) for name in obs.detectors}
+scatter = {name: tso.light_curve.scatter_ppm(curves[name].flux, outside[name]) for name in obs.detectors}
 expected = {name: photons(name, flux[name]) for name in obs.detectors}
 truths = {}
 if obs.truth is not None:
@@ -497,7 +496,7 @@ for name in obs.detectors:
     if obs.truth is not None:
         gain, factor = gains[name]
         ratio = np.median(flux[name] / factor * gain / obs.truth.light_curve(name)[1])
-        off = 1e6 * (curves[name][1] - truths[name][1])
+        off = 1e6 * (curves[name].flux - truths[name][1])
         inside = ~outside[name]
         difference = off[inside].mean() - off[~inside].mean()
         sigma = off.std() * np.sqrt(1 / inside.sum() + 1 / (~inside).sum())
@@ -523,7 +522,7 @@ for name in obs.detectors:
 # %%
 budget = {}
 for name in obs.detectors:
-    budget[name] = tso.light_curve.noise_budget(frames[name], outside[name])
+    budget[name] = tso.rates.noise_budget(frames[name], outside[name])
     shared = np.sqrt(max(budget[name]["columns"] ** 2 - budget[name]["pixels"] ** 2, 0))
     pairs = np.sum(outside[name][1:] & outside[name][:-1])
     print(
@@ -597,10 +596,10 @@ for name in obs.detectors:
 chosen = {name: [*masks.values(), np.ones_like(masks[1])] for name, masks in apertures.items()}
 noise, limit, tilt = {}, {}, {}
 for name in obs.detectors:
-    before = outside[name] & (curves[name][0] < mid_transit)
-    after = outside[name] & (curves[name][0] > mid_transit)
+    before = outside[name] & (curves[name].time < mid_transit)
+    after = outside[name] & (curves[name].time > mid_transit)
     sums = [tso.light_curve.white_light(frames[name], aperture=mask) for mask in chosen[name]]
-    noise[name] = [tso.light_curve.noise_budget(frames[name], outside[name], mask)["columns"] for mask in chosen[name]]
+    noise[name] = [tso.rates.noise_budget(frames[name], outside[name], mask)["columns"] for mask in chosen[name]]
     limit[name] = [photons(name, values) for values in sums]
     tilt[name] = [1e6 * (np.median(values[after]) / np.median(values[before]) - 1) for values in sums]
 widths = np.array([*half_widths, 32])
@@ -620,9 +619,10 @@ plt.show()
 fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.4), layout="constrained", sharey=True)
 first = obs.detectors[0]
 for ax, (title, aperture) in zip(axes, {"±2 rows": apertures[first][2], "whole frame": None}.items(), strict=True):
-    relative = tso.light_curve.white_light(frames[first], aperture=aperture)
-    relative = relative / np.median(relative[outside[first] & (curves[first][0] < mid_transit)])
-    tso.plotting.plot_light_curve(curves[first][0], relative, ax=ax, mid_transit=mid_transit, label=first, title=title)
+    sums = tso.light_curve.white_light(frames[first], aperture=aperture)
+    relative = sums / np.median(sums[outside[first] & (curves[first].time < mid_transit)])
+    curve = tso.light_curve.LightCurve(curves[first].time, relative, curves[first].error)
+    tso.plotting.plot_light_curve(curve, ax=ax, mid_transit=mid_transit, label=first, title=title)
     ax.axhline(1, color="0.5", linestyle=":")
 plt.show()
 
@@ -632,7 +632,7 @@ plt.show()
 
 # %% tags=["before-step"]
 for name in truths:
-    off, inside = 1e6 * (curves[name][1] - truths[name][1]), ~outside[name]
+    off, inside = 1e6 * (curves[name].flux - truths[name][1]), ~outside[name]
     sigma = off.std() * np.sqrt(1 / inside.sum() + 1 / (~inside).sum())
     assert abs(off[inside].mean() - off[~inside].mean()) < 4 * sigma + 50, "the frame shows the true depth"
 for name in obs.detectors:
@@ -680,8 +680,10 @@ with datamodels.open(saved[0]) as stored:
 from astropy.table import Table
 
 for name in obs.detectors:
-    when, relative = curves[name]
-    table = Table({"time": when, "flux": relative, "out_of_transit": outside[name]}, units={"time": "d"})
+    curve = curves[name]
+    columns = {"time": curve.time, "flux": curve.flux, "error": curve.error, "out_of_transit": outside[name]}
+    table = Table(columns, units={"time": "d"})
+    table.meta["identity"] = tso.products.digest([obs.identity(name, number) for number in obs.segments])
     table.meta["comments"] = [f"{name}: white light of the whole frame, 1 out of transit; time is BJD_TDB"]
     stem = obs.uncal(name, obs.segments[0]).name.partition("-seg")[0]
     path = tso.products.save_table(table, folder / f"{stem}_{name.lower()}_whitelight.ecsv")
@@ -702,9 +704,11 @@ def last_minus_first(path):
 
 
 raw = np.concatenate([last_minus_first(obs.uncal(first, number)) for number in obs.segments])
-when, calibrated = curves[first]
-both = {"from the raw ramps": (when, tso.light_curve.normalise(raw, outside[first])), "calibrated": (when, calibrated)}
-gone = {name: tso.light_curve.scatter_ppm(values, outside[first]) for name, (_, values) in both.items()}
+calibrated = curves[first]
+relative = tso.light_curve.normalise(raw, outside[first])
+from_raw = tso.light_curve.LightCurve(calibrated.time, relative, np.zeros(len(raw)))  # nobody knows its errors yet
+both = {"from the raw ramps": from_raw, "calibrated": calibrated}
+gone = {name: tso.light_curve.scatter_ppm(curve.flux, outside[first]) for name, curve in both.items()}
 true_curves = dict.fromkeys(both, truths[first]) if truths else None
 tso.plotting.compare_light_curves(both, true_curves, mid_transit=mid_transit, scatter=gone)
 plt.show()

@@ -27,7 +27,7 @@ import jupytext
 import nbformat
 from PIL import Image
 
-import tso_helpers.headless
+import tso_helpers.course.headless
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 SHOWN = 4  # differences between a pair that are named; after an edit there may be hundreds
@@ -131,7 +131,7 @@ def build(path, **variables):
     target = path.with_suffix(".ipynb")
     stored = nbformat.read(target, as_version=4) if target.exists() else None
     with tempfile.TemporaryDirectory(prefix="tso-lesson-") as folder:
-        report = tso_helpers.headless.execute(notebook, folder, TSO_OBSERVATION="simulated", **variables)
+        report = tso_helpers.course.headless.execute(notebook, folder, TSO_OBSERVATION="simulated", **variables)
     if report.error is None:
         report.changed = write(normalise(notebook, stored), target)
     return report

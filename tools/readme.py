@@ -17,7 +17,7 @@ import tempfile
 
 import notebooks
 import tso_helpers as tso
-from tso_helpers import headless
+from tso_helpers.course import headless
 
 README = notebooks.NOTEBOOKS.parent / "README.md"
 FIGURE = notebooks.NOTEBOOKS.parent / "figures" / "transit.png"
@@ -86,7 +86,7 @@ def light_curves(detector="NRS1"):
         with observation.after("dq_init", detector, segment) as ramp:
             raw.append(np.nansum(ramp.data[:, -1] - ramp.data[:, 0], axis=(1, 2)))
         with observation.after("gain_scale", detector, segment) as rates:
-            calibrated.append(tso.light_curve.white_light(rates))
+            calibrated.append(tso.light_curve.from_rates(rates).flux)
     time, truth = observation.truth.transit(detector)
     out = truth > 1 - 1e-6
     curves = [np.concatenate(parts) for parts in (raw, calibrated)]

@@ -16,24 +16,18 @@ try:
 except PackageNotFoundError:  # run from a source tree that was never installed
     __version__ = "0+unknown"
 
-_MODULES = (
-    "archive",
-    "detector1",
-    "doctor",
-    "dq",
-    "exercises",
-    "jumps",
-    "light_curve",
-    "logs",
-    "observation",
-    "one_over_f",
-    "plotting",
-    "products",
-    "ramps",
-    "simulation",
-    "trace",
-    "workspace",
-)
+#: What lessons reach as ``tso.<name>``, and where it stands.
+_MODULES = {
+    **{name: name for name in ("dq", "instrument", "jumps", "light_curve", "one_over_f", "ramps", "rates", "trace")},
+    **{name: name for name in ("course", "detector1", "files", "observation", "plotting", "simulation")},
+    "archive": "observation.archive",
+    "doctor": "course.doctor",
+    "exercises": "course.exercises",
+    "explorer": "course.explorer",
+    "logs": "observation.logs",
+    "products": "files.products",
+    "workspace": "course.workspace",
+}
 _OBJECTS = {"open_observation": "observation", "Observation": "observation"}
 
 __all__ = ["__version__", *_MODULES, *_OBJECTS]
@@ -41,7 +35,7 @@ __all__ = ["__version__", *_MODULES, *_OBJECTS]
 
 def __getattr__(name):
     if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
+        return import_module(f"{__name__}.{_MODULES[name]}")
     if name in _OBJECTS:
         return getattr(import_module(f"{__name__}.{_OBJECTS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(sorted(__all__))}")

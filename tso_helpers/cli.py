@@ -152,35 +152,41 @@ def _build(folder, recipe, workers):
 
 
 def _check_data(folder, recipe):
-    from .simulation import crds_cache
-    from .simulation.exposure import is_complete
-    from .transfer import fits_problem
+    from .files import atomic, level1b
+    from .simulation.exposure import is_complete, problems
 
+    if not folder.is_dir():
+        raise RuntimeError(f"there is no exposure in {folder}; `tso data` with the same options builds it")
+    if found := problems(folder):
+        raise RuntimeError(
+            f"{folder} is not whole: {'; '.join(found[:5])}{' ...' if len(found) > 5 else ''}. `tso data` with the "
+            "same options builds what is missing or damaged again"
+        )
     if not is_complete(folder, recipe):
-        raise RuntimeError(f"no complete exposure in {folder}; `tso data` with the same options builds what is missing")
-    files = sorted((folder / "mastDownload").rglob("*_uncal.fits"))
-    problems = [f"{path.name}: {problem}" for path in files if (problem := fits_problem(path))]
-    problems += crds_cache.verify(folder / "crds")
-    if problems:
-        raise RuntimeError(f"{folder} is damaged: {'; '.join(problems)}. Delete that folder and run `tso data` again.")
-    typer.echo(f"{folder}: {len(files)} uncal files and the references are whole")
+        raise RuntimeError(f"{folder} holds the exposure of another recipe: choose another folder with --out")
+    typer.echo(f"{folder}: {len(level1b.paths(folder))} uncal files and the references are whole, by their checksums")
     typer.echo(f"  {_describe(recipe)}")
+    if left := atomic.leftovers(folder):
+        typer.echo(
+            f"  {len(left)} unfinished files of programs that were killed lie there: `tso data --prune` removes them"
+        )
 
 
 def _prune(folder):
-    from .observation import prune
+    from .observation.opening import prune
 
     freed = prune(folder)
     typer.echo(f"{folder}: checkpoints deleted, {freed / 1e6:.0f} MB freed; a lesson computes what it needs again")
 
 
 def _fetch(out, detectors, check, prune):
-    from . import archive
+    from . import observation
+    from .observation import archive
 
     if prune:
-        _prune(out or archive.mast_folder())
+        _prune(out or observation.mast_folder())
         return
-    mast = archive.MastArchive(out or archive.mast_folder())
+    mast = archive.MastArchive(out or observation.mast_folder())
     products = mast.get_unique_product_list(mast.query_criteria(**archive.CRITERIA))
     uncal = mast.filter_products(products, **archive.UNCAL)
     if detectors:
@@ -207,7 +213,7 @@ def env(out: Out = None):
       eval "$(tso env --out ramps)"
       strun calwebb_detector1 ramps/mastDownload/JWST/*/*_04101_*-seg001_nrs1_uncal.fits
     """
-    from .observation import crds_exports
+    from .observation.opening import crds_exports
 
     _, folder = _recipe(out, {}, existing=True)
     if not (folder / "crds").is_dir():
@@ -243,7 +249,7 @@ def lab(
     You work on copies in a workspace folder: without outputs and solutions, and never overwritten once you have changed
     them. The simulated exposure is built first if it is not there yet. Other options go on to `jupyter lab`.
     """
-    from . import workspace as places
+    from .course import workspace as places
 
     where = Path(workspace or places.default_workspace(instructor)).resolve()
     notebook = places.find_lesson(lesson)
@@ -274,7 +280,7 @@ def _as_root():
 
 
 def _announce(done, where):
-    from . import workspace as places
+    from .course import workspace as places
 
     typer.echo(f"Your copies of the lessons are in {where}")
     for name, what in done.items():
@@ -317,7 +323,7 @@ def run(
     Each runs in a kernel of its own, in a folder that is deleted afterwards. Ends with one line per lesson: time, peak
     memory of its kernel, and how many of its asserts ran. The exit code is 1 when a lesson failed.
     """
-    from . import workspace as places
+    from .course import workspace as places
 
     chosen = [places.find_lesson(name) for name in lesson] if lesson else list(places.lessons().values())
     _prepare_data()
@@ -337,7 +343,7 @@ def _run_lesson(path, save, timeout):
     import nbformat
     from tqdm.auto import tqdm
 
-    from . import headless
+    from .course import headless
 
     notebook = nbformat.read(path, as_version=4)
     with tqdm(total=len(notebook.cells), desc=path.stem, unit="cell", leave=False) as bar:
@@ -381,15 +387,15 @@ def doctor(
 
     The exit code is 1 when something keeps the lessons from running. A "note" does not.
     """
-    from . import doctor as surgery
+    from .course import doctor as machine
 
-    worst = surgery.GOOD
-    for check in surgery.checks(network=network):
+    worst = machine.GOOD
+    for check in machine.checks(network=network):
         typer.echo(f"{check.state:8}{check.name:15}{check.found}")
         if check.advice:
             typer.echo(f"{'':8}{'':15}-> {check.advice}")
-        worst = surgery.BAD if surgery.BAD in (worst, check.state) else worst
-    if worst == surgery.BAD:
+        worst = machine.BAD if machine.BAD in (worst, check.state) else worst
+    if worst == machine.BAD:
         raise typer.Exit(1)
 
 

@@ -6,16 +6,18 @@ Rates are (integration, row, column), DN/s, as in ``rateints``; times are BJD_TD
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 
 import numpy as np
+from astropy.stats import mad_std
 
-from . import dq as flags
+from . import dq, rates
 
 __all__ = [
+    "LightCurve",
     "expected_scatter_ppm",
-    "fill_bad",
+    "from_rates",
     "integration_times",
-    "noise_budget",
     "normalise",
     "out_of_transit",
     "scatter_ppm",
@@ -24,91 +26,117 @@ __all__ = [
 ]
 
 
-def white_light(rates, dq=None, aperture=None):
-    """White-light curve: all the light on the frame, integration by integration.
+@dataclass(frozen=True)
+class LightCurve:
+    """A light curve.
+
+    Attributes
+    ----------
+    time : array of float, shape (integration,)
+        BJD_TDB, d, rising.
+    flux : array of float, shape (integration,)
+        DN/s, or relative.
+    error : array of float, shape (integration,)
+        Standard error of `flux`, in its unit.
+
+    Raises
+    ------
+    ValueError
+        If the three differ in length, or the times do not rise.
+
+    Examples
+    --------
+    >>> curve = LightCurve([1.0, 2.0, 3.0], [4.0, 3.0, 4.0], [0.04, 0.04, 0.04])
+    >>> curve.relative(np.array([True, False, True])).flux.tolist()
+    [1.0, 0.75, 1.0]
+    """
+
+    time: np.ndarray
+    flux: np.ndarray
+    error: np.ndarray
+
+    def __post_init__(self):
+        for name in ("time", "flux", "error"):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=float))
+        if self.time.ndim != 1 or not self.time.shape == self.flux.shape == self.error.shape:
+            shapes = f"{self.time.shape}, {self.flux.shape} and {self.error.shape}"
+            raise ValueError(f"a light curve has as many times, fluxes and errors, not {shapes}")
+        if not np.all(np.diff(self.time) > 0):
+            raise ValueError("the times of a light curve must rise")
+
+    def __len__(self):
+        return self.time.size
+
+    def relative(self, chosen=None) -> LightCurve:
+        """Return the curve divided by its median over the `chosen` integrations, see `normalise`."""
+        flux = normalise(self.flux, chosen)
+        return LightCurve(self.time, flux, self.error * np.nanmedian(flux / self.flux))
+
+
+def white_light(rates, aperture=None):
+    """Add up all the light on the frame, integration by integration.
 
     Parameters
     ----------
-    rates : CubeModel (rateints) or array, shape (integration, row, column)
-        DN/s.
-    dq : array of int, same shape, optional
-        Flags of an array; a model brings its own.
+    rates : array, shape (integration, row, column)
+        DN/s, without gaps (`rates.fill_bad`): a pixel that comes and goes would look like a change of the star.
     aperture : array of bool, shape (row, column), optional
         Pixels to add up; the whole frame without it.
 
     Returns
     -------
     array of float, shape (integration,)
-        DN/s, in double precision. Bad pixels are treated as `fill_bad` says: one that comes and goes would otherwise
-        look like a change of the star.
+        DN/s, in double precision.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, or an aperture leaves no pixel.
+        If the shapes do not fit, an aperture leaves no pixel, or a rate is not finite.
 
     Examples
     --------
     >>> white_light(np.array([[[1.0, 2.0]], [[3.0, 4.0]]])).tolist()
     [3.0, 7.0]
     """
-    filled = fill_bad(rates, dq)
-    if aperture is None:
-        return filled.sum(axis=(1, 2), dtype=float)
-    aperture = np.asarray(aperture, dtype=bool)
-    if aperture.shape != filled.shape[1:]:
-        raise ValueError(f"an aperture of shape {aperture.shape} does not fit frames of {filled.shape[1:]}")
-    if not aperture.any():
+    rates = np.asarray(rates)
+    if rates.ndim != 3:
+        raise ValueError(f"rates have three axes (integration, row, column), not shape {rates.shape}")
+    inside = np.ones(rates.shape[1:], dtype=bool) if aperture is None else np.asarray(aperture, dtype=bool)
+    if inside.shape != rates.shape[1:]:
+        raise ValueError(f"an aperture of shape {inside.shape} does not fit frames of {rates.shape[1:]}")
+    if not inside.any():
         raise ValueError("the aperture holds no pixel at all")
-    return filled[:, aperture].sum(axis=1, dtype=float)
+    flux = rates[:, inside].sum(axis=1, dtype=float)
+    if not np.all(np.isfinite(flux)):
+        raise ValueError("some of these rates are NaN: fill the gaps first (tso_helpers.rates.fill_bad)")
+    return flux
 
 
-def fill_bad(rates, dq=None):
-    """Rates without gaps, so that every integration adds up the same pixels.
+def from_rates(model, aperture=None) -> LightCurve:
+    """Make the white-light curve of one segment.
 
     Parameters
     ----------
-    rates, dq
-        As for `white_light`.
+    model : CubeModel
+        Rates of every integration (rateints), with flags, errors and the table of integration times.
+    aperture : array of bool, shape (row, column), optional
+        Pixels to add up; the whole frame without it.
 
     Returns
     -------
-    array of float, shape (integration, row, column)
-        DN/s; a copy. A pixel is bad where it is NaN or flagged DO_NOT_USE. Bad in every integration, it is 0. Bad
-        in some, it gets there its median over the good ones, scaled by how bright the pixels that are never bad are
-        in that integration: a gap during transit must not be filled with light from before.
+    LightCurve
+        DN/s. Bad pixels are filled (`rates.fill_bad`); the error is the root of the summed squares of the errors of the
+        pixels: what they have in common, such as what is left of the 1/f noise of a column, is not in it.
 
     Raises
     ------
     ValueError
-        If `rates` has not three axes or the flags have another shape.
-
-    Examples
-    --------
-    >>> fill_bad(np.array([[[10.0, 1.0]], [[8.0, np.nan]], [[10.0, 1.0]]]))[:, 0, 1].tolist()
-    [1.0, 0.8, 1.0]
+        As `white_light` and `integration_times`.
     """
-    if hasattr(rates, "data") and hasattr(rates, "meta"):
-        rates, dq = rates.data, rates.dq if dq is None else dq
-    rates = np.asarray(rates)
-    if rates.ndim != 3:
-        raise ValueError(f"rates have three axes (integration, row, column), not shape {rates.shape}")
-    good = np.isfinite(rates)
-    if dq is not None:
-        if np.shape(dq) != rates.shape:
-            raise ValueError(f"flags of shape {np.shape(dq)} do not belong to rates of shape {rates.shape}")
-        good &= ~flags.mask(dq, "DO_NOT_USE")
-    filled = np.where(good, rates, 0).astype(np.promote_types(rates.dtype, np.float32), copy=False)
-    number = good.sum(axis=0)
-    always = filled[:, number == len(rates)].sum(axis=1, dtype=float)
-    brightness = always / np.median(always) if np.all(always > 0) else np.ones(len(rates))
-    row, column = np.nonzero((number > 0) & (number < len(rates)))
-    if row.size:
-        here = good[:, row, column]
-        relative = np.where(here, filled[:, row, column] / brightness[:, np.newaxis], np.nan)
-        usual = np.nanmedian(relative, axis=0) * brightness[:, np.newaxis]
-        filled[:, row, column] = np.where(here, filled[:, row, column], usual)
-    return filled
+    error = np.where(np.isfinite(model.err) & ~dq.mask(model.dq, "DO_NOT_USE"), model.err, 0.0)
+    inside = np.ones(error.shape[1:], dtype=bool) if aperture is None else np.asarray(aperture, dtype=bool)
+    flux = white_light(rates.fill_bad(model), inside)
+    return LightCurve(integration_times(model), flux, np.sqrt((error[:, inside] ** 2.0).sum(axis=1, dtype=float)))
 
 
 def integration_times(model):
@@ -234,14 +262,13 @@ def scatter_ppm(flux, chosen=None, method="differences"):
     if chosen.sum() < 3:
         raise ValueError(f"a scatter needs three fluxes or more, {chosen.sum()} are left")
     if method == "mad":
-        deviation = np.abs(flux[chosen] - np.median(flux[chosen]))
-        return 1e6 * 1.4826 * float(np.median(deviation) / np.median(flux[chosen]))
+        return 1e6 * float(mad_std(flux[chosen]) / np.median(flux[chosen]))
     if method != "differences":
         raise ValueError(f"method is 'differences' or 'mad', not {method!r}")
     steps = np.diff(flux)[chosen[1:] & chosen[:-1]]  # none across the transit
     if steps.size < 2:
         raise ValueError("fewer than two pairs of neighbouring integrations are left")
-    usual = steps[np.abs(steps) <= 5 * 1.4826 * np.median(np.abs(steps))]
+    usual = steps[np.abs(steps) <= 5 * mad_std(steps)]
     return 1e6 * float(np.sqrt(np.mean(usual**2) / 2) / np.median(flux[chosen]))
 
 
@@ -297,98 +324,38 @@ def expected_scatter_ppm(flux, gain, time, pixels=0, read_noise=0.0, groups=None
     return 1e6 * variance**0.5 / electrons
 
 
-def noise_budget(rates, chosen=None, aperture=None):
-    """Noise of a light curve as its pixels, its columns and the whole sum have it.
-
-    Parameters
-    ----------
-    rates : array, shape (integration, row, column)
-        DN/s, without gaps (`fill_bad`).
-    chosen : array of bool, shape (integration,), optional
-        Integrations to look at (`out_of_transit`); all without it.
-    aperture : array of bool, shape (row, column), optional
-        Pixels to add up; the whole frame without it.
-
-    Returns
-    -------
-    dict of str to float
-        ppm of the median sum. "pixels": what the sum would have if each pixel had noise of its own. "columns": the same
-        for the sums of the columns; more, if the pixels of a column share noise. "sum": the noise of the sum itself,
-        which includes what columns share.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit or fewer than two pairs of neighbouring integrations are chosen.
-
-    Notes
-    -----
-    From differences of neighbouring integrations over sqrt(2), so that slow trends do not count. A light curve of n
-    such differences tells its noise to 1 / sqrt(2 n); the first two, which average over thousands of pixels or columns,
-    are known far better.
-
-    Examples
-    --------
-    >>> noise = np.random.default_rng(3).normal(size=(400, 1, 50))
-    >>> budget = noise_budget(100 + noise + np.zeros((400, 4, 50)))  # four rows share their noise
-    >>> round(float(budget["columns"] / budget["pixels"]), 6)
-    2.0
-    """
-    rates = np.asarray(rates)
-    if rates.ndim != 3:
-        raise ValueError(f"rates have three axes (integration, row, column), not shape {rates.shape}")
-    inside = np.ones(rates.shape[1:], dtype=bool) if aperture is None else np.asarray(aperture, dtype=bool)
-    chosen = np.ones(len(rates), dtype=bool) if chosen is None else np.asarray(chosen, dtype=bool)
-    if inside.shape != rates.shape[1:] or chosen.shape != rates.shape[:1]:
-        raise ValueError(f"aperture {inside.shape} and choice {chosen.shape} do not fit rates of {rates.shape}")
-    pairs = chosen[1:] & chosen[:-1]
-    if pairs.sum() < 2:
-        raise ValueError("fewer than two pairs of neighbouring integrations are left")
-    level = np.median(np.where(inside, rates[chosen], 0).sum(axis=(1, 2), dtype=float))
-    steps = np.where(inside, np.diff(rates, axis=0)[pairs], 0).astype(float) / np.sqrt(2)
-    sums = {"pixels": steps, "columns": steps.sum(axis=1), "sum": steps.sum(axis=(1, 2))}
-    return {name: 1e6 * float(np.sqrt((values**2).mean(axis=0).sum())) / level for name, values in sums.items()}
-
-
-def stitch(segments):
+def stitch(segments) -> LightCurve:
     """Light curves of the segments put one after another.
 
     Parameters
     ----------
-    segments : sequence of (times, flux)
-        Two arrays, (integration,), for each segment, in any order.
+    segments : sequence of LightCurve
+        In any order.
 
     Returns
     -------
-    times, flux : arrays, shape (integration of all segments,)
+    LightCurve
         In the order of time.
 
     Raises
     ------
     ValueError
-        If there is no segment, times and flux differ in length, times do not rise within a segment or the segments
-        overlap.
+        If there is no segment, one is empty, or two overlap.
 
     Examples
     --------
-    >>> times, flux = stitch([([3.0, 4.0], [0.9, 1.0]), ([1.0, 2.0], [1.0, 0.9])])
-    >>> times.tolist(), flux.tolist()
-    ([1.0, 2.0, 3.0, 4.0], [1.0, 0.9, 0.9, 1.0])
+    >>> late, early = LightCurve([3.0, 4.0], [0.9, 1.0], [0.1, 0.1]), LightCurve([1.0, 2.0], [1.0, 0.9], [0.1, 0.1])
+    >>> stitch([late, early]).flux.tolist()
+    [1.0, 0.9, 0.9, 1.0]
     """
-    segments = [(np.asarray(times, dtype=float), np.asarray(flux, dtype=float)) for times, flux in segments]
-    if not segments:
-        raise ValueError("there is no segment to put together")
-    for times, flux in segments:
-        if times.ndim != 1 or times.shape != flux.shape or times.size == 0:
-            raise ValueError(f"a segment has as many times as fluxes, not {times.shape} and {flux.shape}")
-        if not np.all(np.diff(times) > 0):
-            raise ValueError("the times within a segment must rise")
-    segments.sort(key=lambda segment: segment[0][0])
-    for (earlier, _), (later, _) in itertools.pairwise(segments):
-        if earlier[-1] >= later[0]:
-            raise ValueError(f"two segments overlap at time {later[0]:.5f}: is one of them there twice?")
-    times, flux = (np.concatenate(parts) for parts in zip(*segments, strict=True))
-    return times, flux
+    segments = list(segments)
+    if not segments or not all(len(segment) for segment in segments):
+        raise ValueError("there is no segment to put together, or one is empty")
+    segments.sort(key=lambda segment: segment.time[0])
+    for earlier, later in itertools.pairwise(segments):
+        if earlier.time[-1] >= later.time[0]:
+            raise ValueError(f"two segments overlap at time {later.time[0]:.5f}: is one of them there twice?")
+    return LightCurve(*(np.concatenate([getattr(s, name) for s in segments]) for name in ("time", "flux", "error")))
 
 
 def _check_curve(flux, chosen):

@@ -19,10 +19,9 @@ from scipy import fft, ndimage
 from scipy.optimize import curve_fit
 from scipy.signal import windows
 
-from . import dq
+from . import dq, instrument
 
 __all__ = [
-    "READOUT",
     "SpectralSlope",
     "column_background",
     "log_bins",
@@ -34,13 +33,7 @@ __all__ = [
     "spectral_slope",
 ]
 
-#: (FASTAXIS, SLOWAXIS) of each detector: 2 is along a column, 1 along a row, minus is backwards. NRS2 is
-#: read from the other end on both axes.
-READOUT = {"NRS1": (2, 1), "NRS2": (-2, -1)}
-
-SAMPLE_TIME = 1e-5  # s per pixel
-LINE_OVERHEAD = 12  # samples after each column, during which no pixel is read
-FRAME_OVERHEAD = 2  # columns' worth of time after each frame
+MODE = instrument.NIRSPEC_G395H  # whose window and clock the defaults are
 
 # ---------------------------------------------------------------------------------------------------- the correction
 
@@ -275,7 +268,7 @@ def _middle(samples):
 # -------------------------------------------------------------------------------------------------- the power spectrum
 
 
-def pixel_times(shape=(32, 2048), detector="NRS1"):
+def pixel_times(shape=(MODE.rows, MODE.columns), detector="NRS1"):
     """When each pixel of a frame is read.
 
     Parameters
@@ -309,7 +302,9 @@ def pixel_times(shape=(32, 2048), detector="NRS1"):
     fast, slow = _readout(detector)
     lines = np.arange(shape[0 if abs(slow) == 2 else 1])[:, np.newaxis]
     pixels = np.arange(shape[0 if abs(fast) == 2 else 1])
-    times = SAMPLE_TIME * (lines * (pixels.size + LINE_OVERHEAD) + pixels)  # (slow, fast), in the order of the clock
+    times = MODE.sample_time * (
+        lines * (pixels.size + MODE.line_overhead) + pixels
+    )  # (slow, fast), in the order of the clock
     times = times[:: np.sign(slow), :: np.sign(fast)]
     return times.T if abs(fast) == 2 else times
 
@@ -402,7 +397,7 @@ def power_spectrum(frames, detector="NRS1", mask=None, clip=6.0):
     """
     frames = np.asarray(frames)
     frames, mask = _check(frames, np.ones(frames.shape[-2:], dtype=bool) if mask is None else mask)
-    spot = np.rint(pixel_times(mask.shape, detector) / SAMPLE_TIME).astype(int)
+    spot = np.rint(pixel_times(mask.shape, detector) / MODE.sample_time).astype(int)
     used = np.flatnonzero(mask)
     spot, length = spot.ravel()[used], int(spot.max()) + 1
     padded = fft.next_fast_len(2 * length, real=True)  # so that the end does not meet the beginning
@@ -421,7 +416,7 @@ def power_spectrum(frames, detector="NRS1", mask=None, clip=6.0):
     covariance = np.interp(lags, lags[known], fft.irfft(power, padded)[: lags.size][known] / number[known])
     covariance *= windows.hann(2 * lags.size, sym=False)[lags.size :]
     both_sides = np.concatenate((covariance, [0.0], covariance[:0:-1]))
-    return fft.rfftfreq(2 * lags.size, SAMPLE_TIME)[1:], 2 * SAMPLE_TIME * fft.rfft(both_sides).real[1:]
+    return fft.rfftfreq(2 * lags.size, MODE.sample_time)[1:], 2 * MODE.sample_time * fft.rfft(both_sides).real[1:]
 
 
 def log_bins(frequency, power, per_decade=10):
@@ -538,12 +533,12 @@ def spectral_slope(frequency, power, limits=(5.0, 1000.0), white=True):
 
 
 def _readout(detector):
-    axes = READOUT.get(detector) if isinstance(detector, str) else tuple(detector)
-    if axes is None or sorted(np.abs(axes)) != [1, 2]:
-        raise ValueError(
-            f"{detector!r} is no detector known here: give one of {', '.join(READOUT)}, "
-            "or its FASTAXIS and SLOWAXIS, such as (2, 1)"
-        )
+    if isinstance(detector, str):
+        described = MODE.detector(detector)
+        return described.fast_axis, described.slow_axis
+    axes = tuple(detector)
+    if sorted(np.abs(axes)) != [1, 2]:
+        raise ValueError(f"{axes} are no FASTAXIS and SLOWAXIS: one is 1 or -1, the other 2 or -2")
     return axes
 
 
@@ -553,7 +548,7 @@ def _ordinary(values, clip):
     if not good.any():
         return good
     distance = np.abs(values - np.median(values[good]))
-    spread = 1.4826 * np.median(distance[good])
+    spread = mad_std(values[good])
     return good & (distance <= clip * spread) if spread > 0 else good
 
 

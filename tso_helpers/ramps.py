@@ -9,10 +9,10 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+from astropy.stats import mad_std
 
 __all__ = [
     "binned_median",
-    "cut",
     "fit_first_groups",
     "group_differences",
     "group_times",
@@ -55,67 +55,6 @@ def pixel_ramp(data, integration, row, column):
         if not -data.shape[axis] <= index < data.shape[axis]:
             raise IndexError(f"{name} {index} is not in this ramp: it has {data.shape[axis]} of them, counted from 0")
     return np.array(data[integration, :, row, column], dtype=float)
-
-
-def cut(ramp, integrations=slice(None), groups=slice(None), columns=slice(None)):
-    """A part of a ramp, as a ramp that the pipeline's steps accept.
-
-    Parameters
-    ----------
-    ramp : stdatamodels.jwst.datamodels.RampModel
-        Left as it is.
-    integrations, groups, columns : slice
-        What to keep. Groups may be kept at regular steps, ``slice(None, None, 4)``: the header's GROUPGAP, TGROUP and
-        NGROUPS then say so. Integrations and columns are contiguous.
-
-    Returns
-    -------
-    RampModel
-        Data and flags copied; the header tells the window (SUBSTRT1, SUBSIZE1), so that steps cut their references to
-        it.
-
-    Raises
-    ------
-    ValueError
-        If nothing is left, or integrations or columns are not contiguous.
-
-    Examples
-    --------
-    >>> few = cut(ramp, integrations=slice(0, 3), columns=slice(900, 1100))  # doctest: +SKIP
-    """
-    data = ramp.data[integrations, groups, :, columns]
-    if 0 in data.shape:
-        raise ValueError(f"nothing is left of a ramp of shape {ramp.data.shape}")
-    for name, chosen in (("integrations", integrations), ("columns", columns)):
-        if chosen.step not in (None, 1):
-            raise ValueError(f"{name} are cut without gaps, not {chosen}")
-    part = type(ramp)()
-    part.update(ramp)
-    part.data = data.copy()
-    part.groupdq = ramp.groupdq[integrations, groups, :, columns].copy()
-    part.pixeldq = ramp.pixeldq[:, columns].copy()
-    if ramp.hasattr("int_times"):
-        part.int_times = ramp.int_times[integrations].copy()
-    if ramp.hasattr("average_dark_current"):
-        part.average_dark_current = ramp.average_dark_current[:, columns].copy()
-    _describe_cut(part, ramp, integrations, groups, columns)
-    return part
-
-
-def _describe_cut(part, ramp, integrations, groups, columns):
-    exposure, window = part.meta.exposure, part.meta.subarray
-    count, kept = part.data.shape[:2]
-    first_group, _, step = groups.indices(ramp.data.shape[1])
-    if first_group and exposure.drop_frames1 is not None:
-        exposure.drop_frames1 += first_group * (exposure.nframes + exposure.groupgap)
-    exposure.ngroups = kept
-    if step > 1:
-        exposure.groupgap = step * (exposure.nframes + exposure.groupgap) - exposure.nframes
-        exposure.group_time *= step
-    first = (exposure.integration_start or 1) + integrations.indices(len(ramp.data))[0]
-    exposure.integration_start, exposure.integration_end = first, first + count - 1
-    window.xstart = (window.xstart or 1) + columns.indices(ramp.data.shape[3])[0]
-    window.xsize = part.data.shape[3]
 
 
 def group_times(ramp, group_time=None):
@@ -292,8 +231,7 @@ def binned_median(x, y, edges):
         chosen = order[start:stop]
         if chosen.size > 1:
             middle = np.median(y[chosen])
-            spread = 1.4826 * np.median(np.abs(y[chosen] - middle))
-            result[:, k] = np.median(x[chosen]), middle, 1.2533 * spread / np.sqrt(chosen.size)
+            result[:, k] = np.median(x[chosen]), middle, 1.2533 * mad_std(y[chosen]) / np.sqrt(chosen.size)
     return *result, np.diff(parts)
 
 

@@ -14,7 +14,21 @@ from astropy.stats import mad_std
 from numpy.polynomial import Polynomial
 from scipy.signal import medfilt2d
 
-__all__ = ["background_mask", "centroids", "fit_trace", "last_minus_first", "smooth", "trace_rows"]
+from . import instrument
+
+__all__ = [
+    "background",
+    "background_mask",
+    "bright_columns",
+    "centroids",
+    "fit_trace",
+    "last_minus_first",
+    "smooth",
+    "trace_rows",
+]
+
+HALF_WIDTH = 12  # rows masked on either side of the trace, unless said otherwise
+_FEWEST_COLUMNS = 30  # with a trace, for a polynomial through them that can be trusted [A]
 
 
 def last_minus_first(data):
@@ -224,7 +238,7 @@ def trace_rows(fit, n_columns, first=0, last=None):
     return np.where((columns >= first) & (columns <= last), fit(columns), np.nan)
 
 
-def background_mask(shape, rows, half_width=12):
+def background_mask(shape, rows, half_width=HALF_WIDTH):
     """True where a pixel is background: further from the trace than the half-width of the mask.
 
     Parameters
@@ -259,6 +273,83 @@ def background_mask(shape, rows, half_width=12):
         raise ValueError(f"the half-width of a mask is a number of rows, 0 or more, not {half_width}")
     distance = np.abs(np.arange(shape[0])[:, np.newaxis] - rows)
     return ~(distance <= max(half_width, 0.5))  # written so that NaN, no trace, counts as background
+
+
+def bright_columns(image, contrast=10.0):
+    """Range of columns in which a trace stands out, measured: for a mode or a target that nobody has described.
+
+    Parameters
+    ----------
+    image : array, shape (row, column)
+        Smoothed last-minus-first image (`smooth`).
+    contrast : float
+        How many times the noise a column's brightest pixel must stand above its median [A].
+
+    Returns
+    -------
+    (int, int)
+        First and last column of the longest stretch of such columns; gaps of up to 20 columns do not end it.
+
+    Raises
+    ------
+    ValueError
+        If the image is not two-dimensional, or no column stands out.
+
+    Examples
+    --------
+    >>> image = np.random.default_rng(1).normal(0, 1, (32, 200))
+    >>> image[15:18, 50:] += 500
+    >>> bright_columns(image)
+    (50, 199)
+    """
+    image = _need_image(image)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)
+        excess = np.nanmax(image, axis=0) - np.nanmedian(image, axis=0)
+        noise = mad_std(image - np.nanmedian(image, axis=0), ignore_nan=True)
+    bright = np.flatnonzero(np.nan_to_num(excess) > contrast * noise)
+    if bright.size == 0:
+        raise ValueError("no column of this image stands out: is there a spectrum in it?")
+    stretches = np.split(bright, np.flatnonzero(np.diff(bright) > 20) + 1)
+    longest = max(stretches, key=lambda stretch: stretch[-1] - stretch[0])
+    return int(longest[0]), int(longest[-1])
+
+
+def background(model, half_width=HALF_WIDTH):
+    """Return which pixels of a ramp are background, from its own median last-minus-first image.
+
+    The trace is measured where the mode's description says that it is bright (columns 550 to 2043 of NRS1, 4 to 2043
+    of NRS2 for WASP-39 in G395H), or where the image itself shows it (`bright_columns`) for another target or grating;
+    it is fitted by a polynomial of second degree and masked. In an exposure that is cut to columns with too little of
+    the trace to measure, everything is background.
+
+    Parameters
+    ----------
+    model : stdatamodels.jwst.datamodels.RampModel
+        Ramp; its data are (integration, group, row, column).
+    half_width : float
+        Rows masked on either side of the trace.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (row, column)
+        True for background.
+
+    Raises
+    ------
+    ValueError
+        If the mode is not described in `tso_helpers.instrument`, or the image shows no trace.
+    """
+    shape, detector = model.data.shape[-2:], instrument.mode_of(model).detector(model.meta.instrument.detector)
+    offset = (model.meta.subarray.xstart or 1) - 1
+    image = smooth(last_minus_first(model.data[:, [0, -1]]))
+    low, high = (c - offset for c in detector.trace_columns) if detector.trace_columns else bright_columns(image)
+    columns = np.arange(max(low, 0), min(high + 1, shape[1]))
+    if columns.size < _FEWEST_COLUMNS:
+        return np.ones(shape, dtype=bool)
+    fit = fit_trace(columns, centroids(image, columns))
+    rows = trace_rows(fit, shape[1], first=max(detector.masked_from - offset, 0), last=columns[-1])
+    return background_mask(shape, rows, half_width)
 
 
 def _need_image(image):

@@ -9,8 +9,8 @@ from astropy.io import fits
 from mast_server import Mast, serve
 
 import notebooks
-from tso_helpers import headless
-from tso_helpers.archive import CRITERIA
+from tso_helpers.course import headless
+from tso_helpers.observation.archive import CRITERIA
 
 pytestmark = [pytest.mark.notebooks, pytest.mark.slow]
 

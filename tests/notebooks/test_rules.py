@@ -10,7 +10,7 @@ import pytest
 import readme
 
 import notebooks
-from tso_helpers import exercises
+from tso_helpers.course import exercises
 from tso_helpers.plotting.stage1_map import STATIONS
 from tso_helpers.simulation.exposure import Recipe
 from tso_helpers.simulation.truth import Truth

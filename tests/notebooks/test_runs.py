@@ -19,7 +19,7 @@ import pytest
 from conftest import linked_copy
 
 import notebooks
-from tso_helpers import headless
+from tso_helpers.course import headless
 
 pytestmark = [pytest.mark.notebooks, pytest.mark.slow]
 

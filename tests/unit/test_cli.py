@@ -9,7 +9,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from test_archive import mast, server  # noqa: F401 (fixtures: a MAST on loopback)
 from typer.testing import CliRunner
 
-from tso_helpers import cli, headless
+from tso_helpers import cli
+from tso_helpers.course import headless
 from tso_helpers.simulation.exposure import Recipe, build
 
 SMALL = ["--integrations", "2,1", "--groups", "3", "--columns", "0,64", "--detectors", "nrs1"]

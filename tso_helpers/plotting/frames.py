@@ -6,9 +6,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Patch
 
-from .style import COLOURS, need, new_axes, new_column, next_look
+from .style import COLOURS, need, new_axes, new_column
 
-__all__ = ["column_profile", "compare_columns", "compare_frames", "row_profiles", "show_frame", "show_mask"]
+__all__ = ["compare_frames", "row_profiles", "show_frame", "show_mask"]
 
 
 def show_frame(image, ax=None, vmin=None, vmax=None, label="signal (DN)", title=None, cmap="viridis", first_column=0):
@@ -126,83 +126,6 @@ def show_mask(mask, ax=None, names=("background", "masked"), title=None, first_c
     ax.legend(handles=patches, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0, ncols=2)
     ax.set(xlabel="column", ylabel="row")
     ax.set_title(title or "")
-    return ax
-
-
-def column_profile(frame, column, ax=None, label="signal (DN)", title=None):
-    """Values along one column, even and odd rows told apart.
-
-    Parameters
-    ----------
-    frame : array, shape (row, column)
-    column : int
-        Zero-based.
-    ax : matplotlib.axes.Axes, optional
-    label : str
-        Quantity and unit.
-    title : str, optional
-        "column N" without it.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Raises
-    ------
-    IndexError
-        If the frame has no such column.
-    """
-    frame = need(frame, 2, "a frame")
-    if not -frame.shape[1] <= column < frame.shape[1]:
-        raise IndexError(f"column {column} is not in a frame of {frame.shape[1]} columns, counted from 0")
-    ax = new_axes(ax, height=3.0)
-    rows, values = np.arange(frame.shape[0]), frame[:, column]
-    ax.plot(rows, values, color="0.7", linewidth=0.8, zorder=1)
-    for parity, name, marker, colour in ((0, "even", "o", COLOURS["blue"]), (1, "odd", "s", COLOURS["vermilion"])):
-        ax.plot(rows[parity::2], values[parity::2], marker, color=colour, label=f"{name} rows")
-    ax.set(xlabel="row", ylabel=label)
-    ax.set_title(f"column {column}" if title is None else title)
-    ax.legend()
-    return ax
-
-
-def compare_columns(frames, column, ax=None, label="signal (DN)", title=None):
-    """Values along one column of several frames, before and after or group by group.
-
-    Parameters
-    ----------
-    frames : dict of str to array, shape (row, column)
-        Name of each frame, for the legend.
-    column : int
-        Zero-based.
-    ax : matplotlib.axes.Axes, optional
-    label : str
-        Quantity and unit.
-    title : str, optional
-        "column N" without it.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Raises
-    ------
-    ValueError
-        If there is no frame.
-    IndexError
-        If a frame has no such column.
-    """
-    if not frames:
-        raise ValueError("no frame is given: there is nothing to compare")
-    ax = new_axes(ax, height=3.0)
-    for name, frame in frames.items():
-        frame = need(frame, 2, "a frame")
-        if not -frame.shape[1] <= column < frame.shape[1]:
-            raise IndexError(f"column {column} is not in a frame of {frame.shape[1]} columns, counted from 0")
-        ax.plot(np.arange(frame.shape[0]), frame[:, column], label=name, linewidth=1, **next_look(ax))
-    ax.set(xlabel="row", ylabel=label)
-    ax.set_title(f"column {column}" if title is None else title)
-    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0, ncols=len(frames))
     return ax
 
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
+from astropy.stats import mad_std
 
 from .style import COLOURS, WIDTH, new_axes, next_look
 
 __all__ = ["compare_light_curves", "plot_light_curve", "plot_pulls"]
 
 
-def plot_light_curve(times, flux, truth=None, ax=None, mid_transit=None, label=None, title=None):
+def plot_light_curve(curve, truth=None, ax=None, mid_transit=None, label=None, title=None):
     """A light curve, with the true one if there is one.
 
     Parameters
     ----------
-    times : array, shape (integration,)
-        BJD_TDB, d.
-    flux : array, shape (integration,)
-        Relative to out of transit.
+    curve : tso_helpers.light_curve.LightCurve
+        Relative to out of transit; its errors are drawn as bars, which are smaller than the points if all is well.
     truth : (times, flux), optional
         The true light curve, drawn as a line.
     ax : matplotlib.axes.Axes, optional
@@ -34,15 +33,15 @@ def plot_light_curve(times, flux, truth=None, ax=None, mid_transit=None, label=N
     Raises
     ------
     ValueError
-        If there is not one flux per time, or nothing finite.
+        If nothing in it is finite.
     """
-    times, flux = np.asarray(times, dtype=float), np.asarray(flux, dtype=float)
-    if times.shape != flux.shape or times.ndim != 1 or not np.isfinite(flux).any():
-        raise ValueError(f"one finite flux per time is needed, not {flux.shape} for {times.shape}")
-    zero = times[0] if mid_transit is None else mid_transit
+    if not np.isfinite(curve.flux).any():
+        raise ValueError("no flux of this light curve is finite")
+    zero = curve.time[0] if mid_transit is None else mid_transit
     ax = new_axes(ax, height=3.6)
     look = next_look(ax)
-    ax.plot(24 * (times - zero), flux, look["marker"], color=look["color"], markersize=4, label=label)
+    hours = 24 * (curve.time - zero)
+    ax.errorbar(hours, curve.flux, curve.error, fmt=look["marker"], color=look["color"], markersize=4, label=label)
     if truth is not None:
         hours = 24 * (np.asarray(truth[0]) - zero)
         ax.plot(hours, truth[1], "-", color="black", linewidth=1.2, label="truth", zorder=1)
@@ -60,8 +59,8 @@ def compare_light_curves(curves, truths=None, axes=None, mid_transit=None, scatt
 
     Parameters
     ----------
-    curves : dict of str to (times, flux)
-        Name (of the detector), BJD_TDB (d) and relative flux.
+    curves : dict of str to tso_helpers.light_curve.LightCurve
+        By name (of the detector), relative flux.
     truths : dict of str to (times, flux), optional
     axes : sequence of matplotlib.axes.Axes, optional
         One per curve.
@@ -86,13 +85,13 @@ def compare_light_curves(curves, truths=None, axes=None, mid_transit=None, scatt
     axes = np.atleast_1d(axes)
     if axes.size != len(curves):
         raise ValueError(f"{len(curves)} axes are needed, {axes.size} were given")
-    for ax, (name, (times, flux)) in zip(axes, curves.items(), strict=True):
+    for ax, (name, curve) in zip(axes, curves.items(), strict=True):
         title = name
         if scatter and name in scatter:
             title += f": scatter {scatter[name]:.0f} ppm"
             if expected and name in expected:
                 title += f" (photons {expected[name]:.0f})"
-        plot_light_curve(times, flux, (truths or {}).get(name), ax, mid_transit, label="measured", title=title)
+        plot_light_curve(curve, (truths or {}).get(name), ax, mid_transit, label="measured", title=title)
         if ax is not axes[0]:
             ax.set_ylabel("")
     return axes
@@ -131,7 +130,7 @@ def plot_pulls(pulls, ax=None, label=None, limit=5.0, title=None):
     edges = np.linspace(-limit, limit, 81)
     density = np.histogram(pulls, edges)[0] / (pulls.size * np.diff(edges))
     beyond = 100 * np.mean(np.abs(pulls) > limit)
-    spread = 1.4826 * np.median(np.abs(pulls - np.median(pulls)))
+    spread = mad_std(pulls)
     name = f"{label + ': ' if label else ''}robust $\\sigma$ = {spread:.2f}, {beyond:.2g} % beyond ±{limit:g}"
     ax.stairs(density, edges, color=look["color"], linestyle=look["linestyle"], linewidth=1.5, label=name)
     if fresh:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from .. import one_over_f
+from ..instrument import NIRSPEC_G395H
 from .frames import show_frame, show_mask
 from .style import COLOURS, new_axes, new_column, next_look
 
 __all__ = ["compare_scatter", "plot_against_half_width", "plot_drift", "plot_mask_stages", "plot_power_spectrum"]
 
-LINE_FREQUENCY = 1 / (44 * one_over_f.SAMPLE_TIME)  # Hz: columns of 32 pixels and 12 samples of overhead
+LINE_FREQUENCY = 1 / NIRSPEC_G395H.line_time  # Hz
 
 
 def plot_power_spectrum(frequency, power, slope=None, ax=None, label=None, title=None, per_decade=12):

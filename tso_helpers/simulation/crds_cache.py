@@ -15,21 +15,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import pprint
-import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
-#: Number of the simulated context. The real ones count up from 1 and will not get there for decades.
-NUMBER = 9901
-CONTEXT = f"jwst_simulated_{NUMBER}.pmap"
-#: CRDS works without a server when the word "serverless" stands in the address of the server.
-SERVER_URL = "https://crds-serverless-mode.stsci.edu"
-#: Marks a cache that this module wrote; holds the fingerprint of its contents.
-MARKER = Path("config", "jwst", "simulated.json")
+from ..files import atomic, integrity
+from ..files.crds_cache import CONTEXT, MARKER, NUMBER, SERVER_URL
+
 #: Everything in the cache bears this date, so that the same references are the same bytes.
 FIXED_DATE = "2022-07-30T00:00:00.000"
 USE_AFTER = "2021-12-25 00:00:00"
@@ -86,67 +80,11 @@ def write_cache(folder, references: Iterable[Reference], family: str = "") -> Pa
         The folder.
     """
     folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = folder.with_name(f"{folder.name}.part-{os.getpid()}")
-    shutil.rmtree(staging, ignore_errors=True)
-    try:
+    with atomic.folder(folder) as staging:
         served = _save_references(staging, references)
         _write_mappings(staging / _MAPPINGS, served)
         _write_config(staging, family)
-        _replace_folder(staging, folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return folder
-
-
-def environment(folder) -> dict[str, str]:
-    """Return the variables with which any program that uses CRDS reads this cache and no other.
-
-    Parameters
-    ----------
-    folder : path
-        A cache written by `write_cache`.
-
-    Returns
-    -------
-    dict of str
-        CRDS_PATH, CRDS_SERVER_URL and CRDS_CONTEXT.
-    """
-    return {"CRDS_PATH": str(Path(folder).resolve()), "CRDS_SERVER_URL": SERVER_URL, "CRDS_CONTEXT": CONTEXT}
-
-
-def fingerprint(folder) -> str | None:
-    """Return what identifies the contents of a cache written by `write_cache`; None for any other folder."""
-    return _marker(folder).get("fingerprint")
-
-
-def family(folder) -> str | None:
-    """Return what the references in a cache describe, see `write_cache`; None for a folder that is no such cache."""
-    return _marker(folder).get("family")
-
-
-def verify(folder) -> list[str]:
-    """Return what is wrong with a cache: missing or damaged reference files, in words; empty when it is whole.
-
-    Only sizes are compared: a file that was cut short or never copied is what happens in practice, and it is quick.
-    """
-    folder, marker = Path(folder), _marker(folder)
-    if not marker:
-        return [f"{folder} is not a complete simulated CRDS cache: {MARKER} is missing or unreadable"]
-    problems = []
-    for name, size in marker["files"].items():
-        path = folder / name
-        found = path.stat().st_size if path.is_file() else None
-        if found != size:
-            problems.append(f"{path} " + ("is missing" if found is None else f"has {found} bytes instead of {size}"))
-    return problems
-
-
-def _marker(folder) -> dict:
-    try:
-        return json.loads((Path(folder) / MARKER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
 
 
 def checksum(text: str) -> str:
@@ -259,12 +197,13 @@ def _write_config(staging: Path, family: str) -> None:
     (config / "bad_files.txt").write_text("", encoding="utf-8")
     (config / "ref_cache_subdir_mode").write_text("instrument\n", encoding="utf-8")
     contents = [*sorted((staging / _REFERENCES).iterdir()), *sorted((staging / _MAPPINGS).iterdir())]
+    settings = sorted(config.iterdir())
     marker = {
         "note": "Reference files of a SIMULATED exposure, made for teaching. Never calibrate real data with them.",
         "context": CONTEXT,
         "family": family,
         "fingerprint": _digest(contents),
-        "files": {path.relative_to(staging).as_posix(): path.stat().st_size for path in contents},
+        "files": integrity.describe(staging, [*contents, *settings]),
     }
     (staging / MARKER).write_text(json.dumps(marker, indent=1) + "\n", encoding="utf-8")
 
@@ -276,14 +215,3 @@ def _digest(paths) -> str:
         with open(path, "rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]
-
-
-def _replace_folder(staging: Path, folder: Path) -> None:
-    """Put the finished folder in its place; a folder cannot be renamed over one that is not empty."""
-    if folder.exists():
-        old = folder.with_name(f"{folder.name}.old-{os.getpid()}")
-        os.replace(folder, old)
-        os.replace(staging, folder)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        os.replace(staging, folder)

@@ -11,12 +11,10 @@ from functools import lru_cache
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from ..instrument import NIRSPEC_G395H as MODE
 from .noise import stream
 
-ROWS, COLUMNS = 32, 2048
-#: Columns of reference pixels at either end of a row: they see no light.
-REFERENCE_COLUMNS = 4
-ADC_MAX = 65535
+ROWS, COLUMNS, REFERENCE_COLUMNS, ADC_MAX = MODE.rows, MODE.columns, MODE.reference_columns, MODE.adc_max
 
 #: What the mask reference calls its flags; values are the pipeline's own bits (jwst.datamodels.dqflags.pixel).
 DQ = {
@@ -35,7 +33,7 @@ DQ = {
 
 @dataclass(frozen=True)
 class Detector:
-    """Constants of one detector.
+    """Constants of one detector that only nature knows; what everybody knows stands in `tso_helpers.instrument`.
 
     Sources: the data of ERS 1366 and the reference files that calibrate them; ``[A]`` marks a choice of ours.
     """
@@ -43,12 +41,7 @@ class Detector:
     name: str
     gain: float  # e-/DN
     gain_factor: float  # GAINFACT: what gain_scale multiplies rates by
-    wavelength_terms: tuple[float, ...]  # um, in powers of (column - 1024)
-    trace_terms: tuple[float, ...]  # row, in powers of column
     sigma: tuple[float, float]  # cross-dispersion sigma (pixels) at the blue and the red end
-    substrt2: int  # first row of SUB2048 on the full detector, one-based
-    fastaxis: int
-    slowaxis: int
     white_noise: float  # e- per read
     readnoise_reference: float  # DN, of the difference of two reads, what the READNOISE reference states
     migration: float  # charge migration, per e- [A]
@@ -57,33 +50,13 @@ class Detector:
     pedestal: float  # DN, mean offset of the frame over the superbias
     odd_even: float  # DN, mean of even over odd rows
 
-    @property
-    def reverse(self) -> bool:
-        """True when rows and columns are read from the far end."""
-        return self.fastaxis < 0
-
-    def wavelength(self, columns=None) -> np.ndarray:
-        """Wavelength (um) at zero-based ``columns`` (all by default)."""
-        u = np.arange(COLUMNS) - 1024 if columns is None else np.asarray(columns) - 1024
-        return np.polynomial.polynomial.polyval(u, self.wavelength_terms)
-
-    def trace(self, columns=None) -> np.ndarray:
-        """Row (pixel) of the spectrum's centre at zero-based ``columns`` (all by default)."""
-        x = np.arange(COLUMNS) if columns is None else np.asarray(columns)
-        return np.polynomial.polynomial.polyval(x, self.trace_terms)
-
 
 DETECTORS = {
     "NRS1": Detector(
         "NRS1",
         gain=1.4156,
         gain_factor=1.429,
-        wavelength_terms=(3.0300795, 6.781045e-4, -2.15368e-9, -3.394e-13),
-        trace_terms=(28.8281, -0.01688883, 4.0403e-6),
         sigma=(0.66, 0.74),
-        substrt2=963,
-        fastaxis=2,
-        slowaxis=1,
         white_noise=9.9,
         readnoise_reference=11.15,
         migration=1.5e-7,
@@ -96,12 +69,7 @@ DETECTORS = {
         "NRS2",
         gain=1.6194,
         gain_factor=1.428,
-        wavelength_terms=(4.5040055, 6.637759e-4, -4.45830e-9, -4.527e-13),
-        trace_terms=(7.3536, 3.3636e-4, 4.1642e-6),
         sigma=(0.78, 0.85),
-        substrt2=1055,
-        fastaxis=-2,
-        slowaxis=-1,
         white_noise=11.8,
         readnoise_reference=10.70,
         migration=0.5e-7,

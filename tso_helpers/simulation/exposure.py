@@ -15,25 +15,45 @@ import numpy as np
 from astropy.io import fits
 from tqdm.auto import tqdm
 
-from . import cosmic_rays, crds_cache, detector, integration, level1b, noise, references, scene
+from ..files import atomic, crds_cache, integrity, level1b, lock
+from . import cosmic_rays, detector, integration, noise, references, scene
+from . import level1b as uncal
 from .recipe import Recipe
 
-__all__ = ["Recipe", "build", "is_complete"]
+__all__ = ["Recipe", "build", "is_complete", "problems"]
+
+#: Written last of all: the recipe, and size and checksum of every file.
+RECORD = "complete.json"
+NOTE = Path("truth", "recipe.json")
 
 #: Bytes that references and truth take beside the uncal files (measured; generous).
 OVERHEAD = 120_000_000
 
 
-def is_complete(folder: Path, recipe: Recipe) -> bool:
-    """True when ``folder`` holds the whole exposure of ``recipe``: every file, each of the size it was built with."""
-    try:
-        record = json.loads((Path(folder) / "complete.json").read_text())
-    except (FileNotFoundError, ValueError):
-        return False
-    if record.get("recipe") != json.loads(recipe.to_json()):
-        return False
-    sizes = record["files"]
-    return all((f := Path(folder) / name).is_file() and f.stat().st_size == size for name, size in sizes.items())
+def is_complete(folder: Path, recipe: Recipe, *, thorough: bool = False) -> bool:
+    """True when ``folder`` holds the whole exposure of ``recipe``, every file as it was built; see `problems`."""
+    record = _record(folder)
+    return record.get("recipe") == json.loads(recipe.to_json()) and not problems(folder, thorough=thorough)
+
+
+def problems(folder: Path, *, thorough: bool = True) -> list[str]:
+    """Say what is wrong with the exposure in a folder, in words; an empty list when nothing is.
+
+    Parameters
+    ----------
+    folder : path-like
+    thorough : bool
+        Compare the checksum of every file (0.5 s for the exposure of lesson size). Without, sizes are compared, and the
+        checksums of the files that were changed after the exposure was finished.
+    """
+    folder, record = Path(folder), _record(folder)
+    if not record:
+        return [f"{RECORD} is missing or damaged: the exposure was never finished"]
+    since = (folder / RECORD).stat().st_mtime
+    found = integrity.problems(folder, record["files"], thorough=thorough, since=since)
+    listed = {name for name in record["files"] if name.endswith("_uncal.fits")}
+    extra = [path for path in level1b.paths(folder) if path.relative_to(folder).as_posix() not in listed]
+    return found + [f"{path.relative_to(folder)} does not belong to it" for path in extra]
 
 
 def build(folder: Path, recipe: Recipe, workers: int | None = None, progress: bool = True) -> None:
@@ -57,20 +77,49 @@ def build(folder: Path, recipe: Recipe, workers: int | None = None, progress: bo
     FileExistsError
         When ``folder`` holds the exposure of another recipe.
     OSError
-        When the disk is too small.
+        When the folder cannot be written, or the disk is too small.
+    ValueError
+        When ``workers`` is not positive.
     """
     folder = Path(folder)
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers={workers}: give 1 or more")
     if is_complete(folder, recipe):
         return
-    _claim(folder, recipe)
-    with _only_one(folder / ".building"):
+    _make_folder(folder)
+    with lock.hold(folder / ".building"):
         if not is_complete(folder, recipe):  # another process may have built it meanwhile
             _build(folder, recipe, workers or os.cpu_count() or 1, progress)
 
 
+def _make_folder(folder: Path):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise FileExistsError(f"{folder} is a file, or a link that leads nowhere: choose another folder") from None
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"{folder} cannot be written ({error.strerror}): set TSO_DATA to a folder where the simulated exposure may "
+            "be kept",
+        ) from error
+
+
+def _record(folder: Path) -> dict:
+    """What was noted when the exposure was finished, recipe and files; empty if it never was, or that is damaged."""
+    try:
+        record = integrity.read_json(Path(folder) / RECORD)
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record.get("recipe"), dict) and isinstance(record.get("files"), dict) else {}
+
+
 def _build(folder: Path, recipe: Recipe, workers: int, progress: bool):
-    _drop_damaged(folder)
+    _refuse_another(folder, recipe)
+    atomic.remove_leftovers(folder)
+    _drop_damaged(folder, recipe)
     _check_space(folder, recipe)
+    atomic.write_text(folder / NOTE, recipe.to_json())
     total = len(recipe.detectors) * recipe.total
     with tqdm(total=total, desc="simulating WASP-39b", unit="integration", disable=not progress) as bar:
         for name in recipe.detectors:
@@ -84,47 +133,62 @@ def _build(folder: Path, recipe: Recipe, workers: int, progress: bool):
     _finish(folder, recipe)
 
 
-@contextlib.contextmanager
-def _only_one(path: Path):
-    """Hold a lock that the system takes back when the process ends, however it ends."""
-    try:
-        import fcntl
-    except ImportError:  # not on this system: two builds then do the same work twice, no harm done
-        yield
-        return
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _claim(folder: Path, recipe: Recipe):
-    """Write the recipe first: an unfinished build of another recipe is not continued."""
-    note = folder / "truth" / "recipe.json"
-    if note.exists() and json.loads(note.read_text()) != json.loads(recipe.to_json()):
+def _refuse_another(folder: Path, recipe: Recipe):
+    """An exposure of another recipe, finished or not, is neither continued nor replaced."""
+    there = {key for path in level1b.paths(folder) if (key := recipe_key(path))} - {recipe.key}
+    if there:
         raise FileExistsError(
-            f"{folder} holds the simulated exposure of another recipe ({note}): choose another folder, or delete it"
+            f"{folder} holds the simulated exposure of another recipe, or of another version of the simulation "
+            f"({', '.join(sorted(there))}; this one is {recipe.key}): choose another folder with --out, or delete it"
         )
-    with level1b.atomic(note) as partial:
-        partial.write_text(recipe.to_json())
 
 
-def _drop_damaged(folder: Path):
-    """Remove files that do not have the size they were built with, so that they are built again."""
+def recipe_key(path: Path) -> str | None:
+    """Return the key of the recipe that an uncal file was made from, as its header has it; None if it is unreadable."""
     try:
-        sizes = json.loads((folder / "complete.json").read_text())["files"]
-    except (FileNotFoundError, ValueError, KeyError):
-        return  # never finished: then every file that has its final name is whole
-    for name, size in sizes.items():
-        path = folder / name
-        if path.is_file() and path.stat().st_size != size:
+        return str(fits.getheader(path).get("SIMRECIP", f"no recipe in {Path(path).name}"))
+    except OSError:
+        return None
+
+
+def _drop_damaged(folder: Path, recipe: Recipe):
+    """Remove what is not as it was built, so that it is built again.
+
+    After a build that was finished the list of its files tells; else the checksums that uncal files carry themselves.
+    """
+    files = _record(folder).get("files", {})
+    for name in files:
+        with contextlib.suppress(ValueError):
+            path = integrity.inside(folder, name)
+            if path.is_file() and integrity.problems(folder, {name: files[name]}, thorough=True):
+                path.unlink()
+    (folder / RECORD).unlink(missing_ok=True)
+    for path in level1b.paths(folder):
+        if integrity.fits_problem(path) or not datasum_holds(path):
             path.unlink()
-    (folder / "complete.json").unlink()
+    if crds_cache.verify(folder / "crds", thorough=True):
+        atomic.remove_tree(folder / "crds")
+    for path in (folder / "truth").glob("hits_*.fits"):
+        if path.relative_to(folder).as_posix() not in files:  # quickly made again, and nothing vouches for it
+            path.unlink()
+
+
+def datasum_holds(path: Path) -> bool:
+    """True when the science data of an uncal file have the checksum that its header states, and it states one."""
+    with fits.open(path, memmap=True) as hdus:
+        header, place = hdus["SCI"].header, hdus["SCI"].fileinfo()
+    datasum, left = 0, place["datSpan"]
+    with open(path, "rb") as file:
+        file.seek(place["datLoc"])
+        while left and (block := file.read(min(left, 1 << 24))):
+            datasum, left = uncal.add_to_datasum(datasum, block), left - len(block)
+    return str(header.get("DATASUM", "")).strip() == str(datasum)
 
 
 def _check_space(folder: Path, recipe: Recipe):
     pixels = detector.ROWS * (recipe.columns[1] - recipe.columns[0])
     wanted = 2 * pixels * recipe.groups * recipe.total * len(recipe.detectors) + OVERHEAD
-    there = sum(f.stat().st_size for f in folder.rglob("*_uncal.fits"))
+    there = sum(path.stat().st_size for path in level1b.paths(folder))
     free = shutil.disk_usage(folder).free
     if free < wanted - there:
         raise OSError(
@@ -134,7 +198,7 @@ def _check_space(folder: Path, recipe: Recipe):
 
 
 def _build_segment(folder: Path, recipe: Recipe, name: str, segment: int, workers: int, done: Callable[[int], object]):
-    path = level1b.path(folder, level1b.science_name(name, segment))
+    path = level1b.archive_path(folder, uncal.science_name(name, segment))
     count = recipe.integrations[segment - 1]
     if path.exists():
         done(count)
@@ -142,12 +206,12 @@ def _build_segment(folder: Path, recipe: Recipe, name: str, segment: int, worker
     first = recipe.locate(segment, 0)
     blocks = ordered(lambda index: integration.raw_counts(recipe, name, index), range(first, first + count), workers)
     shape = (count, recipe.groups, detector.ROWS, recipe.columns[1] - recipe.columns[0])
-    level1b.write(
+    uncal.write(
         path,
-        level1b.science_header(recipe, name, segment),
+        uncal.science_header(recipe, name, segment),
         shape,
         _counted(blocks, done),
-        level1b.integration_times(recipe, segment),
+        uncal.integration_times(recipe, segment),
     )
 
 
@@ -174,17 +238,17 @@ def ordered(function: Callable, items, workers: int) -> Iterator:
 
 
 def _build_acquisition(folder: Path, recipe: Recipe, exposure: int):
-    path = level1b.path(folder, level1b.acquisition_name(exposure))
+    path = level1b.archive_path(folder, uncal.acquisition_name(exposure))
     if not path.exists():
-        header = level1b.acquisition_header(recipe, exposure)
-        level1b.write(path, header, (1, 3, 32, 32), [acquisition_counts(recipe, exposure)])
+        header = uncal.acquisition_header(recipe, exposure)
+        uncal.write(path, header, (1, 3, 32, 32), [acquisition_counts(recipe, exposure)])
 
 
 def acquisition_counts(recipe: Recipe, exposure: int) -> np.ndarray:
     """Raw counts of a target-acquisition exposure, shape (3, 32, 32), uint16; pixels of SUB2048, read fast."""
-    det, pixels = detector.get("NRS1"), detector.maps("NRS1", recipe.seed).cut(level1b.ACQUISITION_COLUMNS)
+    det, pixels = detector.get("NRS1"), detector.maps("NRS1", recipe.seed).cut(uncal.ACQUISITION_COLUMNS)
     rng = noise.stream(recipe.seed, "acquisition", "NRS1", exposure)
-    expected = scene.acquisition_image(exposure) * pixels.flat * noise.frame_time(32, 32)
+    expected = scene.acquisition_image(exposure) * pixels.flat * detector.MODE.frame_time(32, 32)
     expected = np.broadcast_to(expected, (3, 32, 32))
     charge = np.cumsum(rng.poisson(expected) if recipe.has("photon_noise") else expected, axis=0, dtype=float)
     counts = np.minimum(charge, pixels.full_well) / det.gain
@@ -197,11 +261,11 @@ def acquisition_counts(recipe: Recipe, exposure: int) -> np.ndarray:
 
 
 def _write_references(folder: Path, recipe: Recipe):
-    """Write the CRDS cache, unless it is there and whole; it appears at once or not at all."""
-    start, stop = level1b.ACQUISITION_COLUMNS
-    rows = detector.get("NRS1").substrt2
+    """Write the CRDS cache, unless it is there; it appears at once or not at all."""
+    start, stop = uncal.ACQUISITION_COLUMNS
+    rows = detector.MODE.detector("NRS1").first_row
     acquisition = references.Window("SUB32", start + 1, rows, stop - start, detector.ROWS)
-    if (folder / "crds").exists() and not crds_cache.verify(folder / "crds"):
+    if (folder / "crds").exists():
         return
     names = dict.fromkeys((*recipe.detectors, "NRS1"))  # the target acquisition is NRS1's, whatever else is wanted
     references.write_references(
@@ -229,12 +293,16 @@ def _write_hits(folder: Path, recipe: Recipe):
             for field in cosmic_rays.HIT.names:
                 part[field] = found[field]
             parts.append(part)
-        with level1b.atomic(path) as partial:
+        with atomic.file(path) as partial:
             fits.BinTableHDU(np.concatenate(parts), name="HITS").writeto(partial)
 
 
 def _finish(folder: Path, recipe: Recipe):
-    kept = [f for part in ("mastDownload", "crds", "truth") for f in sorted((folder / part).rglob("*")) if f.is_file()]
-    sizes = {f.relative_to(folder).as_posix(): f.stat().st_size for f in kept if not f.name.endswith(".partial")}
-    with level1b.atomic(folder / "complete.json") as partial:
-        partial.write_text(json.dumps({"recipe": json.loads(recipe.to_json()), "files": sizes}, indent=1))
+    kept = (path for part in ("mastDownload", "crds", "truth") for path in sorted((folder / part).rglob("*")))
+    files = integrity.describe(folder, [path for path in kept if path.is_file() and not _unfinished(path)])
+    record = {"recipe": json.loads(recipe.to_json()), "files": files}
+    atomic.write_text(folder / RECORD, json.dumps(record, indent=1))
+
+
+def _unfinished(path: Path) -> bool:
+    return any(part.startswith(atomic.UNFINISHED) for part in path.parts)

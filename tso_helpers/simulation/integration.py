@@ -87,7 +87,9 @@ def collect(recipe: Recipe, name: str, electrons: np.ndarray) -> np.ndarray:
 def one_over_f(recipe: Recipe, name: str, index: int) -> np.ndarray:
     """1/f noise (DN) of each group; all reads are generated, the kept ones returned."""
     rng, det = noise.stream(recipe.seed, "one_over_f", name, index), detector.get(name)
-    frames = noise.one_over_f(recipe.reads[-1] + 1, detector.ONE_OVER_F / det.gain, rng, det.reverse)
+    frames = noise.one_over_f(
+        recipe.reads[-1] + 1, detector.ONE_OVER_F / det.gain, rng, detector.MODE.detector(name).reverse
+    )
     return frames[:: recipe.decimation, :, slice(*recipe.columns)]
 
 

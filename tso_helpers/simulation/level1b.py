@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 from collections.abc import Iterable
@@ -14,8 +13,9 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.time import Time
 
+from ..files import atomic
+from ..files.level1b import obs_id
 from . import detector, scene
-from .noise import frame_time
 from .recipe import Recipe
 
 #: Fixed, so that the same recipe gives the same file.
@@ -31,30 +31,25 @@ INT_TIMES = np.dtype(
 
 def science_name(name: str, segment: int) -> str:
     """``<obs_id>`` of a science segment."""
-    return f"{EXPOSURE}-seg{segment:03d}_{name.lower()}"
+    return obs_id(EXPOSURE, segment, name)
 
 
 def acquisition_name(exposure: int) -> str:
     """``<obs_id>`` of a target-acquisition exposure (1 or 2)."""
-    return f"jw01366003001_02101_{exposure:05d}-seg001_nrs1"
-
-
-def path(folder: Path, obs_id: str) -> Path:
-    """Where the archive's downloader puts the uncal file of ``obs_id`` below ``folder``."""
-    return Path(folder) / "mastDownload" / "JWST" / obs_id / f"{obs_id}_uncal.fits"
+    return obs_id(f"jw01366003001_02101_{exposure:05d}", 1, "NRS1")
 
 
 def science_header(recipe: Recipe, name: str, segment: int) -> fits.Header:
     """Primary header of a science segment."""
-    det, first = detector.get(name), sum(recipe.integrations[: segment - 1])
+    mode, window, first = detector.MODE, detector.MODE.detector(name), sum(recipe.integrations[: segment - 1])
     header = _common_header(recipe, science_name(name, segment), name, scene.start_times(recipe.indices[0]))
     header.update(
         {
-            "EXP_TYPE": "NRS_BRIGHTOBJ",
+            "EXP_TYPE": mode.exposure_type,
             "TSOVISIT": True,
-            "FILTER": "F290LP",
-            "GRATING": "G395H",
-            "FXD_SLIT": "S1600A1",
+            "FILTER": mode.filter,
+            "GRATING": mode.grating,
+            "FXD_SLIT": mode.slit,
             "GWA_XTIL": 0.3316742,
             "GWA_YTIL": 0.1244848,
             "TEMPLATE": "NIRSpec Bright Object Time Series",
@@ -69,13 +64,13 @@ def science_header(recipe: Recipe, name: str, segment: int) -> fits.Header:
             "EXSEGNUM": segment,
             "EXSEGTOT": len(recipe.integrations),
             "NRSTSTRT": 1,
-            "SUBARRAY": "SUB2048",
+            "SUBARRAY": mode.subarray,
             "SUBSTRT1": recipe.columns[0] + 1,
             "SUBSIZE1": recipe.columns[1] - recipe.columns[0],
-            "SUBSTRT2": det.substrt2,
+            "SUBSTRT2": window.first_row,
             "SUBSIZE2": detector.ROWS,
-            "FASTAXIS": det.fastaxis,
-            "SLOWAXIS": det.slowaxis,
+            "FASTAXIS": window.fast_axis,
+            "SLOWAXIS": window.slow_axis,
         }
     )
     end = scene.start_times(recipe.indices[-1]) + scene.INTEGRATION_TIME * u.s
@@ -93,7 +88,7 @@ def acquisition_header(recipe: Recipe, exposure: int) -> fits.Header:
             "TSOVISIT": True,
             "FILTER": "F110W",
             "GRATING": "MIRROR",
-            "FXD_SLIT": "S1600A1",
+            "FXD_SLIT": detector.MODE.slit,
             "TEMPLATE": "NIRSpec Bright Object Time Series",
             "VISITGRP": "02",
             "SEQ_ID": "1",
@@ -109,13 +104,13 @@ def acquisition_header(recipe: Recipe, exposure: int) -> fits.Header:
             "SUBARRAY": "SUB32",
             "SUBSTRT1": ACQUISITION_COLUMNS[0] + 1,
             "SUBSIZE1": 32,
-            "SUBSTRT2": detector.get("NRS1").substrt2,
+            "SUBSTRT2": detector.MODE.detector("NRS1").first_row,
             "SUBSIZE2": 32,
             "FASTAXIS": 2,
             "SLOWAXIS": 1,
         }
     )
-    period = frame_time(32, 32)
+    period = detector.MODE.frame_time(32, 32)
     _exposure_times(header, 3, 1, period, 1, start + 4 * period * u.s)
     return header
 
@@ -152,7 +147,7 @@ def _common_header(recipe: Recipe, obs_id: str, name: str, start: Time) -> fits.
             "SRCTYAPT": "POINT",
             "TARG_RA": scene.TARGET.ra.deg,
             "TARG_DEC": scene.TARGET.dec.deg,
-            "INSTRUME": "NIRSPEC",
+            "INSTRUME": detector.MODE.instrument,
             "DETECTOR": name,
             "READPATT": "NRSRAPID",
             "NFRAMES": 1,
@@ -169,6 +164,7 @@ def _common_header(recipe: Recipe, obs_id: str, name: str, start: Time) -> fits.
         }
     )
     header["SIMULATD"] = (True, "simulated, not observed")
+    header["SIMRECIP"] = (recipe.key, "recipe of the simulation")
     header.add_history("Simulated by tso_helpers.simulation: not telescope data.")
     header.add_history(f"Recipe {recipe.key}, seed {recipe.seed}.")
     return header
@@ -205,18 +201,6 @@ def integration_times(recipe: Recipe, segment: int) -> np.ndarray:
     return rows
 
 
-@contextlib.contextmanager
-def atomic(final: Path):
-    """Give a temporary path beside ``final``; it gets the final name on success and vanishes on failure."""
-    final.parent.mkdir(parents=True, exist_ok=True)
-    partial = final.with_name(f".{final.name}.{os.getpid()}.partial")
-    try:
-        yield partial
-        os.replace(partial, final)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def write(final: Path, header: fits.Header, shape: tuple[int, ...], blocks: Iterable, times: np.ndarray | None = None):
     """Write an uncal file, integration by integration.
 
@@ -232,18 +216,23 @@ def write(final: Path, header: fits.Header, shape: tuple[int, ...], blocks: Iter
         One (group, row, column) for each integration, in order.
     times : numpy.ndarray, dtype `INT_TIMES`, optional
     """
-    with atomic(final) as partial:
-        fits.PrimaryHDU(header=header).writeto(partial, checksum=False)
-        with open(partial, "ab") as file:
-            file.write(_science_extension(shape).tostring().encode("ascii"))
+    with atomic.file(final) as partial:
+        fits.PrimaryHDU(header=header).writeto(partial)
+        with open(partial, "r+b") as file:
+            place, datasum = file.seek(0, os.SEEK_END), 0
+            file.write(_science_extension(shape, datasum))
             count = 0
             for block in blocks:
                 # FITS has no unsigned integers: 32768 is subtracted here and BZERO adds it again
-                file.write((block ^ np.uint16(0x8000)).astype(">u2").tobytes())
+                stored = (block ^ np.uint16(0x8000)).astype(">u2").tobytes()
+                datasum = add_to_datasum(datasum, stored)
+                file.write(stored)
                 count += 1
             if count != shape[0]:
                 raise RuntimeError(f"{final.name}: {count} of {shape[0]} integrations")
             file.write(b"\0" * (-file.tell() % 2880))
+            file.seek(place)
+            file.write(_science_extension(shape, datasum))
         with fits.open(partial, mode="append") as file:
             if times is not None:
                 file.append(fits.BinTableHDU(times, name="INT_TIMES"))
@@ -259,10 +248,17 @@ def _asdf_extension() -> fits.BinTableHDU:
     return fits.BinTableHDU.from_columns([column], name="ASDF")
 
 
-def _science_extension(shape: tuple[int, ...]) -> fits.Header:
+def _science_extension(shape: tuple[int, ...], datasum: int) -> bytes:
     header = fits.Header()
     header["XTENSION"], header["BITPIX"], header["NAXIS"] = "IMAGE", 16, len(shape)
     for axis, length in enumerate(reversed(shape), start=1):
         header[f"NAXIS{axis}"] = length
     header.update({"PCOUNT": 0, "GCOUNT": 1, "EXTNAME": "SCI", "BSCALE": 1, "BZERO": 32768, "BUNIT": "DN"})
-    return header
+    header["DATASUM"] = (f"{datasum:10d}", "checksum of the data")  # of fixed width, so that it can be filled in later
+    return header.tostring().encode("ascii")
+
+
+def add_to_datasum(datasum: int, block: bytes) -> int:
+    """Add bytes, a multiple of four of them, to FITS's DATASUM: a sum with end-around carry (FITS 4.0, appendix J)."""
+    total = datasum + int(np.frombuffer(block, ">u4").sum(dtype=np.uint64))
+    return (total - 1) % 0xFFFFFFFF + 1 if total else 0

@@ -12,11 +12,9 @@ import zlib
 import numpy as np
 from scipy import fft
 
-#: Read-out clock of a NIRSpec window: one output, 10 us a sample, 12 samples of overhead after the
-#: pixels of each column and two columns' worth after each frame (frame time = (n_fast + 12)(n_slow + 2) x 10 us).
-SAMPLE_TIME = 1e-5
-LINE_OVERHEAD = 12
-FRAME_OVERHEAD = 2
+from ..instrument import NIRSPEC_G395H as MODE
+
+SAMPLE_TIME, LINE_OVERHEAD, FRAME_OVERHEAD = MODE.sample_time, MODE.line_overhead, MODE.frame_overhead
 
 
 def stream(seed: int, effect: str, detector: str = "", integration: int = 0) -> np.random.Generator:
@@ -39,11 +37,6 @@ def stream(seed: int, effect: str, detector: str = "", integration: int = 0) -> 
     """
     name = zlib.crc32(f"{effect}/{detector}".encode())
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(name, integration))))
-
-
-def frame_time(rows: int, columns: int) -> float:
-    """Time to read one frame of ``rows`` (fast) x ``columns`` (slow) pixels, in seconds."""
-    return (rows + LINE_OVERHEAD) * (columns + FRAME_OVERHEAD) * SAMPLE_TIME
 
 
 def power_law_series(
@@ -127,7 +120,7 @@ def one_over_f(reads: int, rms: float, rng: np.random.Generator, reverse: bool, 
     -------
     numpy.ndarray, shape (reads, rows, columns), float32, in the unit of ``rms``
     """
-    period = frame_time(rows, columns)
+    period = MODE.frame_time(rows, columns)
     samples = reads * round(period / SAMPLE_TIME)
     series = power_law_series(samples, rms, (1 / period, 0.5 / SAMPLE_TIME), rng)
     return clocked_frames(series, reads, rows, columns, reverse)

@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from . import detector, examples, scene
-from .noise import frame_time
 
-#: Raise this whenever the same recipe gives other numbers than before: what was built with the old one is then rebuilt.
-VERSION = 3
+#: Raise this whenever the same recipe gives other files than before: what was built with the old one is then rebuilt.
+VERSION = 4
 #: Effects that can be switched off, by name, in the order in which nature has them.
 EFFECTS = (
     "transit",
@@ -93,6 +92,8 @@ class Recipe:
             raise ValueError(f"integrations={self.integrations}: give 1 to 9 segments of at least 1 integration each")
         if not 2 <= self.groups <= scene.READS:
             raise ValueError(f"groups={self.groups}: choose 2 to {scene.READS}")
+        if self.seed < 0:
+            raise ValueError(f"seed={self.seed}: give a whole number from 0 on")
         if self.decimation < 1 or self.reads[-1] >= scene.READS:
             most = (scene.READS - 1) // (self.groups - 1)
             raise ValueError(f"decimation={self.decimation}: with {self.groups} groups choose 1 to {most}")
@@ -120,12 +121,18 @@ class Recipe:
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
-        """Read what `to_json` wrote; ValueError when another version of the simulation wrote it."""
-        values = json.loads(text)
-        version = values.pop("version")
+        """Read what `to_json` wrote; ValueError when it is damaged or another version of the simulation wrote it."""
+        try:
+            values = json.loads(text)
+            version = values.pop("version")
+        except (ValueError, TypeError, AttributeError, KeyError):
+            raise ValueError("this is no recipe of a simulated exposure") from None
         if version != VERSION:
-            raise ValueError(f"made by version {version} of the simulation, this is version {VERSION}: build it again")
-        return cls(**values)
+            raise ValueError(f"made by version {version} of the simulation, this is version {VERSION}")
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ValueError(f"this is no recipe of a simulated exposure ({error})") from None
 
     @property
     def total(self) -> int:
@@ -140,7 +147,7 @@ class Recipe:
     @property
     def frame_time(self) -> float:
         """Seconds per read: the whole 2048 columns are clocked whatever columns are kept."""
-        return frame_time(detector.ROWS, detector.COLUMNS)
+        return detector.MODE.frame_time()
 
     @property
     def group_time(self) -> float:
@@ -180,4 +187,4 @@ class Recipe:
 
     def examples(self) -> dict[str, examples.Example]:
         """Where the worked examples stand."""
-        return examples.place(self, detector.get(self.detectors[0]).trace)
+        return examples.place(self, detector.MODE.detector(self.detectors[0]).trace)

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from . import crds_cache, detector
-from .noise import frame_time, stream
+from .noise import stream
 from .scene import READS
 
 #: Rows by which mask, saturation, linearity, gain and readnoise reach beyond SUB2048 on either side [A].
@@ -55,7 +55,7 @@ class Window:
     @property
     def frame_time(self) -> float:
         """Time (s) to read the window once; columns are the slow direction."""
-        return frame_time(self.ysize, self.xsize)
+        return detector.MODE.frame_time(self.ysize, self.xsize)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class ReferenceMaps:
 
 def sub2048(name: str) -> Window:
     """Return the science window of detector ``name``."""
-    return Window("SUB2048", 1, detector.get(name).substrt2, detector.COLUMNS, detector.ROWS)
+    return Window(detector.MODE.subarray, 1, detector.MODE.detector(name).first_row, detector.COLUMNS, detector.ROWS)
 
 
 def reference_maps(name: str, seed: int, exact: bool = False) -> ReferenceMaps:
@@ -304,7 +304,8 @@ def _save(model, path, reftype, name, window, description) -> None:
     meta.subarray.name = window.name
     meta.subarray.xstart, meta.subarray.xsize = window.xstart, window.xsize
     meta.subarray.ystart, meta.subarray.ysize = window.ystart, window.ysize
-    meta.subarray.fastaxis, meta.subarray.slowaxis = detector.get(name).fastaxis, detector.get(name).slowaxis
+    axes = detector.MODE.detector(name)
+    meta.subarray.fastaxis, meta.subarray.slowaxis = axes.fast_axis, axes.slow_axis
     with model:
         model.save(str(path))
     fits.setval(path, "DATE", value=crds_cache.FIXED_DATE)  # the same references are the same bytes

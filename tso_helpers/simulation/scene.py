@@ -157,7 +157,7 @@ class Scene:
     @property
     def wavelength(self) -> np.ndarray:
         """um at each kept column, shape (column,)."""
-        return detector.get(self.name).wavelength(np.arange(*self.columns))
+        return detector.MODE.detector(self.name).wavelength(np.arange(*self.columns))
 
     def column_flux(self, integration: int) -> np.ndarray:
         """Star's electrons per second in each kept column, shape (column,), at zero-based ``integration``."""
@@ -182,7 +182,7 @@ class Scene:
 @lru_cache(maxsize=8)
 def _transits(indices: tuple[int, ...], name: str) -> np.ndarray:
     """Relative flux in transit, shape (integration, all columns); every 8th column modelled, the rest interpolated."""
-    wavelength = detector.get(name).wavelength()
+    wavelength = detector.MODE.detector(name).wavelength(np.arange(detector.COLUMNS))
     knots = np.unique(np.r_[0 : detector.COLUMNS : 8, detector.COLUMNS - 1])
     models = transit(mid_times(indices), wavelength[knots])
     right = np.clip(np.searchsorted(knots, np.arange(detector.COLUMNS), side="right"), 1, len(knots) - 1)
@@ -195,7 +195,7 @@ def _profile(name: str, columns: tuple[int, int], tilted: bool) -> np.ndarray:
     """Fraction of a column's light in each pixel, shape (row, column): core and wings integrated over the pixel."""
     det, x = detector.get(name), np.arange(*columns)
     sigma = np.interp(x, (0, detector.COLUMNS - 1), det.sigma) * (TILT_SIGMA if tilted else 1.0)
-    centre = det.trace(x) + (TILT_ROW if tilted else 0.0)
+    centre = detector.MODE.detector(name).trace(x) + (TILT_ROW if tilted else 0.0)
     edges = np.arange(detector.ROWS + 1)[:, None] - 0.5 - centre
     wings = [(f + (TILT_WINGS if tilted and i == 0 else 0.0), s) for i, (f, s) in enumerate(WINGS)]
     parts = [(1 - sum(f for f, _ in wings), sigma), *wings]

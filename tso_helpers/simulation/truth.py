@@ -6,7 +6,7 @@ within their segment from 0. Nothing here uses the helpers that the lessons are 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -25,11 +25,19 @@ def open_truth(folder) -> Truth:
     ------
     FileNotFoundError
         When there is none: the folder holds no simulated exposure, or one that was never finished.
+    ValueError
+        When its recipe is damaged, or of another version of the simulation; the message says what to do.
     """
     note = Path(folder) / "truth" / "recipe.json"
-    if not note.exists():
+    if not note.is_file():
         raise FileNotFoundError(f"no simulated exposure in {folder}: {note} is missing. Build one with `tso data`.")
-    return Truth(Recipe.from_json(note.read_text()), Path(folder))
+    try:
+        recipe = Recipe.from_json(note.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"{note}: {error}. Delete the folder {Path(folder)} and build the exposure again with `tso data`."
+        ) from None
+    return Truth(recipe, Path(folder))
 
 
 class Truth:
@@ -51,6 +59,11 @@ class Truth:
     def examples(self) -> dict:
         """Worked examples by name, each an `Example`."""
         return self.recipe.examples()
+
+    def placed(self, kind) -> dict:
+        """Worked examples by name, as objects of `kind`, which has the same fields; columns are those of the array."""
+        first = self.recipe.columns[0]
+        return {name: kind(**asdict(place) | {"column": place.column - first}) for name, place in self.examples.items()}
 
     def maps(self, detector: str) -> detectors.DetectorMaps:
         """The true pixel maps in the exposure's columns, each (row, column)."""
@@ -193,11 +206,11 @@ class Truth:
 
     def wavelength(self, detector: str) -> np.ndarray:
         """Wavelength (um) of each column of the data's array."""
-        return detectors.get(detector).wavelength(np.arange(*self.recipe.columns))
+        return detectors.MODE.detector(detector).wavelength(np.arange(*self.recipe.columns))
 
     def trace(self, detector: str) -> np.ndarray:
         """Row of the spectrum's centre in each column of the data's array (before the mirror tilt)."""
-        return detectors.get(detector).trace(np.arange(*self.recipe.columns))
+        return detectors.MODE.detector(detector).trace(np.arange(*self.recipe.columns))
 
     @staticmethod
     def depth(wavelength) -> np.ndarray:

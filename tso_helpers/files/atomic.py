@@ -1,0 +1,179 @@
+"""Write a file or a folder so that it is there whole or not at all.
+
+What is being written lies in a folder ``.unfinished-...`` beside its future place, under its future name, and is moved
+in one step when it is complete. The folder's name is drawn at random and the folder made exclusively, so two writers
+never share one; a lock in it, which the system takes back however the writer ends, tells `remove_leftovers` which of
+them nobody is working on any longer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from . import lock
+
+__all__ = ["UNFINISHED", "file", "folder", "leftovers", "remove_leftovers", "remove_tree", "write_bytes", "write_text"]
+
+#: What the name of a folder begins with in which something is being written.
+UNFINISHED = ".unfinished-"
+_LOCK = "lock"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextlib.contextmanager
+def file(path) -> Iterator[Path]:
+    """Write a file: yields where to write it, and moves it to `path` when the block ends without an error.
+
+    Parameters
+    ----------
+    path : path-like
+        Final place; its folder is made if it isn't there. A file that is there already is replaced in one step.
+
+    Yields
+    ------
+    pathlib.Path
+        Where to write, a file of the same name.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written; on a full disk the message names the folder and says what to do.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "numbers.txt"
+    >>> with file(target) as unfinished:
+    ...     _ = unfinished.write_text("1 2 3")
+    >>> target.read_text()
+    '1 2 3'
+    """
+    path = Path(path)
+    with _place(path.parent) as place:
+        yield place / path.name
+        os.replace(place / path.name, path)
+
+
+@contextlib.contextmanager
+def folder(path) -> Iterator[Path]:
+    """Write a folder: yields an empty one, and moves it to `path` when the block ends without an error.
+
+    Parameters
+    ----------
+    path : path-like
+        Final place. A folder that is there already is replaced; for a moment in between there is none.
+
+    Yields
+    ------
+    pathlib.Path
+        The folder to fill.
+
+    Raises
+    ------
+    OSError
+        As `file`.
+    """
+    path = Path(path)
+    with _place(path.parent) as place:
+        unfinished = place / path.name
+        unfinished.mkdir()
+        yield unfinished
+        if path.is_dir():  # a folder cannot be renamed over one that is not empty
+            os.replace(path, place / "replaced")
+        os.replace(unfinished, path)
+
+
+def write_text(path, text: str) -> None:
+    """Write a text file (UTF-8), whole or not at all."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path, content: bytes) -> None:
+    """Write a file, whole or not at all."""
+    with file(path) as unfinished:
+        unfinished.write_bytes(content)
+
+
+def leftovers(root) -> list[Path]:
+    """Return what writers that were killed have left in a folder and the folders in it, sorted."""
+    return sorted(place for place in Path(root).rglob(f"{UNFINISHED}*") if place.is_dir() and _abandoned(place))
+
+
+def remove_leftovers(root) -> int:
+    """Delete what writers that were killed have left in a folder and the folders in it.
+
+    Parameters
+    ----------
+    root : path-like
+
+    Returns
+    -------
+    int
+        Bytes freed. What somebody is writing at this moment is left alone.
+    """
+    freed = 0
+    for place in leftovers(root):
+        size = sum(entry.stat().st_size for entry in place.rglob("*") if entry.is_file())
+        with contextlib.suppress(lock.Busy), lock.hold(place / _LOCK, wait=False):
+            shutil.rmtree(place)
+            freed += size
+    return freed
+
+
+def remove_tree(path) -> None:
+    """Delete a folder so that nobody finds half of it under its name: it is moved aside first.
+
+    Parameters
+    ----------
+    path : path-like
+        A folder; nothing happens if it is not there.
+    """
+    path = Path(path)
+    with contextlib.suppress(FileNotFoundError), _place(path.parent) as place:
+        os.replace(path, place / path.name)
+
+
+@contextlib.contextmanager
+def _place(parent: Path) -> Iterator[Path]:
+    """A locked folder of our own in `parent`; deleted at the end with what is in it."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as held:
+            place = _locked_folder(parent, held)
+            try:
+                yield place
+            finally:
+                shutil.rmtree(place, ignore_errors=True)
+    except OSError as error:
+        if error.errno in _FULL:
+            raise OSError(
+                error.errno,
+                f"the disk is full: {parent} could not be written. Free some space and run the same again; "
+                "what was finished is kept",
+            ) from error
+        raise
+
+
+def _locked_folder(parent: Path, held: contextlib.ExitStack) -> Path:
+    while True:
+        place = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=parent))
+        try:
+            held.enter_context(lock.hold(place / _LOCK))
+            if (place / _LOCK).exists():  # else somebody tidied up in the instant before we held it
+                return place
+        except FileNotFoundError:
+            continue
+
+
+def _abandoned(place: Path) -> bool:
+    try:
+        with lock.hold(place / _LOCK, wait=False):
+            return True
+    except (lock.Busy, OSError):
+        return False

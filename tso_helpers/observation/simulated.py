@@ -1,0 +1,89 @@
+"""Open a simulated exposure. Nothing else that handles observations knows the simulation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..files import crds_cache, level1b
+from ..simulation import exposure
+from ..simulation.recipe import Recipe
+from ..simulation.truth import open_truth
+from . import crds, published
+from .opening import Observation, Source
+from .places import scratch_folder
+
+__all__ = ["open_folder", "open_recipe"]
+
+RECIPES = {"simulated": Recipe(), "simulated-full": Recipe(integrations=(155, 155, 155), groups=70)}
+
+
+def open_recipe(which, root, progress=True) -> Observation:
+    """Open the exposure of a recipe, built if it isn't there.
+
+    Parameters
+    ----------
+    which : str or Recipe
+        ``"simulated"``, ``"simulated-full"``, or any recipe.
+    root : path
+        Where exposures are kept.
+    progress : bool
+        Show a progress bar while it is built.
+
+    Returns
+    -------
+    Observation
+        What is derived from it goes into its own folder.
+    """
+    recipe = which if isinstance(which, Recipe) else RECIPES[which]
+    folder = Path(root) / f"simulated-{recipe.key}"
+    exposure.build(folder, recipe, progress=progress)
+    return _observe("simulated", folder, folder)
+
+
+def open_folder(folder, files, root=None) -> Observation:
+    """Open the simulated exposure to which a folder belongs; what is derived from it goes to the scratch folder.
+
+    Parameters
+    ----------
+    folder : path
+        The exposure's folder, or one below it.
+    files : list of level1b.Uncal
+        The files that were found in it.
+    root : path, optional
+        As for `open_observation`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the references or the truth that belong to the files are not there.
+    OSError
+        If the exposure is not as it was built.
+    """
+    home = _home(folder)
+    problems = exposure.problems(home, thorough=False)
+    truth = open_truth(home)
+    strangers = sorted(file.path.name for file in files if exposure.recipe_key(file.path) != truth.recipe.key)
+    if strangers:
+        problems.append(f"{strangers[0]} was made from another recipe than {home / exposure.NOTE} says")
+    if problems:
+        raise OSError(
+            f"the simulated exposure in {home} is damaged: {'; '.join(problems[:3])}. `tso data --out {home}` makes "
+            "what is damaged again; if it cannot, delete the folder and build it anew"
+        )
+    return _observe(Path(folder).name, home, scratch_folder(home, root))
+
+
+def _observe(name, folder, scratch) -> Observation:
+    configuration = crds.simulated(folder / "crds")
+    source = Source(name, folder, scratch, configuration, published.TRANSIT, open_truth(folder))
+    return Observation(source, level1b.find(folder))
+
+
+def _home(folder) -> Path:
+    for home in (Path(folder), *Path(folder).parents):
+        if (home / "crds" / crds_cache.MARKER).is_file():
+            return home
+    raise FileNotFoundError(
+        f"the files in {folder} are simulated, but the reference files that belong to them are neither there nor in a "
+        "folder above: open the folder that `tso data` made, as a whole"
+    )
