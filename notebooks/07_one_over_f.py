@@ -733,7 +733,7 @@ assert uneven["column median, group by group"] < 0.6 * uneven["no correction"]
 # %%
 answer = None  # your code here: a mask, True for background
 
-how = {"columns": columns, "masked_from": masked_from, "half_width": half_width}
+how = {"columns": columns, "masked_from": described.masked_from, "half_width": half_width}
 tso.exercises.check("one-over-f-mask", answer, ends=ends, **how)
 
 # %% tags=["solution"]
