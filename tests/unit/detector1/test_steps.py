@@ -44,7 +44,7 @@ def test_nonsense_orders_and_parameters():
     model, _ = ramp(columns=32)
     with pytest.raises(ValueError, match="jump comes after saturation"):
         detector1.run(model, "saturation", since="jump")
-    with pytest.raises(ValueError, match="parameters for jumps"):
+    with pytest.raises(ValueError, match="parameters for 'jumps'"):
         detector1.run(model, "one_over_f", since="dark_current", parameters={"jumps": {}})
     with pytest.raises(ValueError, match="jump has no parameter rejection_treshold"):
         detector1.apply(model, "jump", rejection_treshold=5)
