@@ -35,6 +35,7 @@ def _say_what_is_wrong(command):
 
     @functools.wraps(command)
     def wrapped(*args, **kwargs):
+        _speak_utf8()
         try:
             return command(*args, **kwargs)
         except typer.Exit:
@@ -44,11 +45,41 @@ def _say_what_is_wrong(command):
                 raise
             typer.echo(f"tso: {error}", err=True)
             raise typer.Exit(1) from None
+        except (ImportError, MemoryError, SystemError):  # what too little memory looks like while modules load
+            if not (short := _memory_problems()) or os.environ.get("TSO_TRACEBACK"):
+                raise
+            typer.echo("\n".join(["tso: there is too little memory for this", *short]), err=True)
+            raise typer.Exit(1) from None
         except KeyboardInterrupt:
             typer.echo("\ntso: stopped; run the same again to go on", err=True)
             raise typer.Exit(130) from None
 
     return wrapped
+
+
+def _speak_utf8():
+    """Print every path as it is on disk, under LC_ALL=C too, where Python would stop at the first accent."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+
+def _memory_problems():
+    """What the doctor says about memory when it is too little, in lines."""
+    from .course import doctor as machine
+
+    return [f"  {check.found}; {check.advice}" for check in machine.memory_checks() if check.state == machine.BAD]
+
+
+def _look_at_memory():
+    """Warn of too little memory before anything large is loaded; refuse where even that would fail."""
+    from .course import doctor as machine
+
+    short = _memory_problems()
+    if machine.unloadable():
+        raise RuntimeError("\n".join(["there is too little memory to load the pipeline", *short]))
+    if short:
+        typer.echo("\n".join(["tso: warning: there may be too little memory for the lessons", *short]), err=True)
 
 
 # --- tso data --------------------------------------------------------------------------------------------------
@@ -251,15 +282,19 @@ def lab(
     """
     from .course import workspace as places
 
-    where = Path(workspace or places.default_workspace(instructor)).resolve()
+    where = Path(workspace.expanduser() if workspace else places.default_workspace(instructor)).absolute()
     notebook = places.find_lesson(lesson)
-    for name in reset or ():
+    afresh = [places.find_lesson(name).stem for name in reset or ()]  # all of them before the first is touched
+    _look_at_memory()
+    if problem := places.record_problem(where):
+        typer.echo(f"{problem}.\nIt is written again. A lesson that is not today's counts as yours and is kept.")
+    for name in afresh:
         kept = places.reset(name, where, instructor=instructor)
         typer.echo(f"Lesson {name} is as new." + (f" Your copy is now {kept}" if kept else ""))
     _announce(places.prepare(where, instructor=instructor), where)
     _prepare_data()
     options = [
-        f"--ServerApp.root_dir={where}",
+        f"--ServerApp.root_dir={where.resolve()}",
         f"--LabApp.default_url=/lab/tree/{notebook.name}",
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
@@ -293,7 +328,8 @@ def _announce(done, where):
 def _become(command):
     """Go on as JupyterLab, so that its signals and exit code are ours."""
     # Our settings (no question about news on a learner's first day) are looked for after the user's own folders.
-    settings = [*filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")]), str(Path(__file__).parent / "jupyter")]
+    ours = Path(__file__).parent / "course" / "jupyter"
+    settings = [*filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")]), str(ours)]
     sys.stdout.flush()
     os.execve(command[0], command, os.environ | {"JUPYTER_CONFIG_PATH": os.pathsep.join(settings)})
 
@@ -323,9 +359,14 @@ def run(
     Each runs in a kernel of its own, in a folder that is deleted afterwards. Ends with one line per lesson: time, peak
     memory of its kernel, and how many of its asserts ran. The exit code is 1 when a lesson failed.
     """
+    from .course import headless
     from .course import workspace as places
 
+    headless.whole_seconds(timeout)  # before anything is built
     chosen = [places.find_lesson(name) for name in lesson] if lesson else list(places.lessons().values())
+    if save:
+        _make_folder(save, "--save")
+    _look_at_memory()
     _prepare_data()
     reports = {}
     with tempfile.TemporaryDirectory(prefix="tso-run-") as folder:
@@ -344,6 +385,7 @@ def _run_lesson(path, save, timeout):
     from tqdm.auto import tqdm
 
     from .course import headless
+    from .files import atomic
 
     notebook = nbformat.read(path, as_version=4)
     with tqdm(total=len(notebook.cells), desc=path.stem, unit="cell", leave=False) as bar:
@@ -351,17 +393,16 @@ def _run_lesson(path, save, timeout):
             notebook, path.parent, timeout=timeout, on_cell=lambda number: bar.update(number - bar.n)
         )
     if save:
-        save.mkdir(parents=True, exist_ok=True)
-        nbformat.write(notebook, save / path.name)
+        atomic.write_text(save / path.name, nbformat.writes(notebook) + "\n")
     return report
 
 
 def run_summary(reports):
-    """One line per lesson.
+    """Return one line per lesson.
 
     Parameters
     ----------
-    reports : dict of str to tso_helpers.headless.Report
+    reports : dict of str to tso_helpers.course.headless.Report
 
     Returns
     -------
@@ -385,7 +426,7 @@ def doctor(
 ):
     """Check this machine: versions, memory, disk, write access, MAST and CRDS; and say what to do about each problem.
 
-    The exit code is 1 when something keeps the lessons from running. A "note" does not.
+    The exit code is 1 when something keeps the lessons from running. A "note" does not. Nothing is created or changed.
     """
     from .course import doctor as machine
 
@@ -400,6 +441,13 @@ def doctor(
 
 
 # --- small things ----------------------------------------------------------------------------------------------
+
+
+def _make_folder(folder, option):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"{option} {folder}: the folder cannot be made ({error.strerror}); choose another") from error
 
 
 def _integers(text, option):

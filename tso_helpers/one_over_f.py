@@ -118,7 +118,9 @@ def remove_columns(data, mask, out=None, odd_even=False, ignore=None):
     At the group level, as recommended for bright-object time series by the JWST transiting-exoplanet teams; see
     Schlawin et al. 2020 (arXiv:2010.03564) for the noise, Alderson et al. 2023 (doi:10.1038/s41586-022-05591-3) for
     its removal from this observation.
-    One integration is corrected after the other; beyond the result it needs less memory than one integration.
+    One integration is corrected after the other; beyond the result it needs less memory than one integration. Our own,
+    because the pipeline's `median_clean` takes one image at a time and knows no even and odd rows; where both can do
+    the same, a test shows that they do.
 
     Examples
     --------
@@ -387,6 +389,7 @@ def power_spectrum(frames, detector="NRS1", mask=None, clip=6.0):
     the estimator of Blackman & Tukey (1958). With generated 1/f^beta noise it is right to a few per cent from 5 Hz up;
     behind a wide mask it is uncertain within a few hundred Hz of the line frequency, 2.3 kHz. After `remove_columns`
     the pixels whose medians were subtracted look better than they should: what is left shows in the masked ones.
+    Our own, because `scipy.signal.welch` knows no gaps, and a Lomb-Scargle periodogram leaks through regular ones.
 
     Examples
     --------

@@ -8,7 +8,7 @@ The kernel gets a start-up file of its own (through IPYTHONDIR), so a lesson nee
 - on request lets a pipeline step do nothing, so that a test can see whether the lesson's asserts notice.
 
 Any program that starts a kernel inherits this when its environment holds what `kernel_environment` returns:
-nbclient here, nbval in the tests.
+nbclient here, nbval in the tests. (nbclient alone counts no asserts and measures no memory, nor does papermill.)
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import math
 import os
 import sys
 import tempfile
@@ -110,7 +111,7 @@ def peak_memory():
     Linux keeps it in /proc; getrusage would include what the parent held when it forked.
     """
     with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
+        for line in Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
     import resource
@@ -174,6 +175,28 @@ def read_log(path, report):
             report.outcomes[key] = report.outcomes.get(key, True) and entry["held"]
 
 
+def whole_seconds(timeout):
+    """Return a time limit as nbclient takes it: whole seconds, rounded up.
+
+    Parameters
+    ----------
+    timeout : float
+        Seconds.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        If it is not above 0 (nbclient takes -1 for "for ever").
+    """
+    if not 0 < timeout < math.inf:
+        raise ValueError(f"a time limit of {timeout:g} s: give a number of seconds above 0, such as 600")
+    return math.ceil(timeout)
+
+
 def execute(notebook, cwd, *, skip=(), timeout=600, on_cell=None, **variables):
     """Execute a notebook in a kernel of its own.
 
@@ -200,12 +223,13 @@ def execute(notebook, cwd, *, skip=(), timeout=600, on_cell=None, **variables):
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+    limit = whole_seconds(timeout)
     report = Report(asserts=asserts_in(notebook))
     with tempfile.TemporaryDirectory(prefix="tso-kernel-") as folder:
         environment = kernel_environment(folder, skip, **variables)
         client = NotebookClient(
             notebook,
-            timeout=timeout,
+            timeout=limit,
             kernel_name="python3",
             allow_errors=bool(skip),
             record_timing=False,

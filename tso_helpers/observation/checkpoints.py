@@ -1,7 +1,8 @@
 """Ramps kept on disk between steps: written at once or not at all, checked before use, and never too many.
 
 A checkpoint is a folder with a FITS file and a note of its size and checksum. The folder gets its final name in one
-move, so that other processes see the whole of it or nothing.
+move, so that other processes see the whole of it or nothing. (Not joblib.Memory: it pickles where the pipeline needs
+FITS files that it can open in pieces, does not notice a file that was cut or changed, and keeps no budget by itself.)
 """
 
 from __future__ import annotations
