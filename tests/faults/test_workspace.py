@@ -37,10 +37,10 @@ def processes():
 class Desk:
     """Lessons that change, a learner who works, and processes that bring the workspace up to date."""
 
-    def __init__(self, processes, folder, lessons):
+    def __init__(self, processes, folder, lessons, size=200_000):
         self.processes, self.lessons, self.place = processes, folder / "clone é" / "notebooks", folder / "é work"
         self.names = [f"{number:02d}_lesson.ipynb" for number in range(lessons)]
-        self.version, self.ours = 0, set()
+        self.version, self.ours, self.size = 0, set(), size
         self.edits, self.work, self.aside = 0, {}, []  # what the learner has in each lesson now, and what was put aside
         self.new_version()
 
@@ -49,13 +49,13 @@ class Desk:
         self.version += 1
         self.lessons.mkdir(parents=True, exist_ok=True)
         for name in self.names:
-            output = new_output("stream", text="x" * 200_000)
+            output = new_output("stream", text="x" * self.size)
             solution = new_code_cell("42", id="b", metadata={"tags": ["solution"]})
             cells = [new_code_cell(f"# {name}, version {self.version}", id="a", outputs=[output]), solution]
             nbformat.write(new_notebook(cells=cells), self.lessons / name)
             copy = workspace.learner_copy(nbformat.read(self.lessons / name, as_version=4))
             self.ours.add((nbformat.writes(copy) + "\n").encode())
-        (self.lessons / "picture.png").write_bytes(bytes([self.version % 256]) * 3_000_000)
+        (self.lessons / "picture.png").write_bytes(bytes([self.version % 256]) * 15 * self.size)
 
     def learn(self, name):
         """The learner works on a lesson, from whatever lies there now."""
@@ -158,7 +158,7 @@ def test_a_kill_before_every_single_operation_on_a_file(processes, tmp_path, res
     number, code = 0, -signal.SIGKILL
     while code:
         number += 1
-        desk = Desk(processes, tmp_path / str(number), 2)
+        desk = Desk(processes, tmp_path / str(number), 2, size=100)
         workspace.prepare(desk.place, notebooks=desk.lessons)
         desk.learn(desk.names[0])
         desk.new_version()

@@ -242,6 +242,8 @@ def record_problem(workspace):
         _read_record(Path(workspace))
     except ValueError as error:
         return str(error)
+    except OSError:  # no such folder, or none that may be looked at: `prepare` says so
+        return None
     return None
 
 
