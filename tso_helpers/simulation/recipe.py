@@ -12,7 +12,7 @@ from . import detector, examples, scene
 from .noise import frame_time
 
 #: Raise this whenever the same recipe gives other numbers than before: what was built with the old one is then rebuilt.
-VERSION = 3
+VERSION = 4
 #: Effects that can be switched off, by name, in the order in which nature has them.
 EFFECTS = (
     "transit",
