@@ -3,7 +3,6 @@
 Set TSO_TEST_DATA to a folder to keep them between sessions while you work on a lesson.
 """
 
-import contextlib
 import os
 import shutil
 import subprocess
@@ -68,22 +67,6 @@ def second_shape(data_folder):
         f"print('second-' + recipe.key)"
     )
     return data_folder / name.split()[-1]
-
-
-def linked_copy(folder, target):
-    """A copy of an observation that shares its data but not its checkpoints; nothing is written twice."""
-    folder, target = Path(folder), Path(target)
-    shutil.copytree(folder, target, copy_function=_link, ignore=shutil.ignore_patterns("checkpoints", "*.log", "logs"))
-    return target
-
-
-def _link(source, target):
-    if not str(source).endswith((".fits", ".npz", ".npy")):
-        return shutil.copy2(source, target)  # small, and might be rewritten in place
-    with contextlib.suppress(OSError):
-        os.link(source, target)
-        return target
-    return shutil.copy2(source, target)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
+import lessons
 import nbformat
-
-import notebooks
 
 LONGEST, USUAL, SHARE_OF_USUAL = 25, 15, 0.9  # lines of a code cell
 SMALLEST_SETS = {"00": 1}  # exercises in a lesson; two elsewhere
@@ -148,5 +147,5 @@ RULES = (opening, closing, cells, figures, outputs, exercises, teaching)
 def problems(path):
     """What is wrong with one lesson, given its .py; the outputs are those of the .ipynb beside it."""
     target = path.with_suffix(".ipynb")
-    nb = nbformat.read(target, as_version=4) if target.exists() else notebooks.read_source(path)
+    nb = nbformat.read(target, as_version=4) if target.exists() else lessons.read_source(path)
     return [problem for rule in RULES for problem in rule(nb, path.name[:2])]

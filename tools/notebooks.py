@@ -14,62 +14,24 @@ from __future__ import annotations
 import argparse
 import base64
 import copy
-import hashlib
 import io
 import os
 import re
 import sys
 import tempfile
 from itertools import zip_longest
-from pathlib import Path
 
-import jupytext
+import lint
 import nbformat
+from lessons import IGNORE, METADATA, read_source, sources
 from PIL import Image
 
-import tso_helpers.headless
+from tso_helpers import headless
 
-NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 SHOWN = 4  # differences between a pair that are named; after an edit there may be hundreds
-IGNORE = "nbval-ignore-output"
-METADATA = {
-    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-    "language_info": {
-        "file_extension": ".py",
-        "mimetype": "text/x-python",
-        "name": "python",
-        "pygments_lexer": "ipython3",
-    },
-}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # The only things in an output that differ between two runs without meaning anything. tools/nbval.cfg has the same.
 ADDRESSES = [(re.compile(r"0x[0-9a-f]{6,}"), "0x0"), (re.compile(r'id="table\d+(-\d+)?"'), 'id="table0"')]
-
-
-def sources(names=()):
-    """The lessons' .py files in order; `names` keeps those whose file name begins with one of them."""
-    found = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))
-    chosen = [path for path in found if not names or path.name.startswith(tuple(names))]
-    if names and not chosen:
-        raise SystemExit(f"no lesson begins with {' or '.join(names)}; there are {', '.join(p.stem for p in found)}")
-    return chosen
-
-
-def read_source(path):
-    """The notebook that a .py stands for, with our metadata and ids, and without outputs."""
-    notebook = jupytext.read(path)
-    notebook.metadata = nbformat.from_dict(METADATA | {"lesson": notebook.metadata.get("lesson", {})})
-    notebook.nbformat, notebook.nbformat_minor = 4, 5
-    seen = {}
-    for cell in notebook.cells:
-        digest = hashlib.sha1(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:10]
-        seen[digest] = seen.get(digest, 0) + 1
-        cell["id"] = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
-        tags = sorted(cell.metadata.get("tags", []))
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
-        if "solution" in tags and cell.cell_type == "code":
-            cell.metadata["jupyter"] = {"source_hidden": True}
-    return notebook
 
 
 def compact_png(data):
@@ -131,7 +93,7 @@ def build(path, **variables):
     target = path.with_suffix(".ipynb")
     stored = nbformat.read(target, as_version=4) if target.exists() else None
     with tempfile.TemporaryDirectory(prefix="tso-lesson-") as folder:
-        report = tso_helpers.headless.execute(notebook, folder, TSO_OBSERVATION="simulated", **variables)
+        report = headless.execute(notebook, folder, TSO_OBSERVATION="simulated", **variables)
     if report.error is None:
         report.changed = write(normalise(notebook, stored), target)
     return report
@@ -197,8 +159,6 @@ def _build_all(paths):
 
 
 def _check_all(paths):
-    import lint
-
     failed = False
     for path in paths:
         for problem in pair_problems(path) + lint.problems(path):

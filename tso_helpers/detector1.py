@@ -7,7 +7,6 @@ between dark current and jump detection; the pipeline's ``clean_flicker_noise`` 
 from __future__ import annotations
 
 import gc
-import inspect
 from functools import cache
 from importlib import import_module
 
@@ -182,10 +181,9 @@ def background(model, half_width=_HALF_WIDTH):
 
 
 def _remove_one_over_f(model, half_width=_HALF_WIDTH, odd_even=False):
-    # unwrapped: a headless run of a lesson may have replaced the function, to see whether that lesson notices
-    remove = inspect.unwrap(one_over_f.remove_columns)
     ignore = one_over_f.saturated_ramps(model.groupdq)  # a snowball in the background would pass for drift
-    remove(model.data, background(model, half_width), out=model.data, odd_even=odd_even, ignore=ignore)
+    mask = background(model, half_width)
+    one_over_f.remove_columns(model.data, mask, out=model.data, odd_even=odd_even, ignore=ignore)
     return model
 
 

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import lessons
 import lint
 import nbformat
 import numpy as np
@@ -15,8 +16,8 @@ from tso_helpers.plotting.stage1_map import STATIONS
 from tso_helpers.simulation.exposure import Recipe
 from tso_helpers.simulation.truth import Truth
 
-LESSONS = notebooks.sources()
-ROOT = notebooks.NOTEBOOKS.parent
+LESSONS = lessons.sources()
+ROOT = lessons.NOTEBOOKS.parent
 
 # Cells whose output cannot repeat, by lesson: the beginning of the cell, and why. At most two per lesson.
 IGNORED = {
@@ -40,7 +41,7 @@ def test_rules(path):
 
 @_by_name(LESSONS)
 def test_ignored_outputs_are_few_and_have_a_reason(path):
-    cells = [cell for cell in notebooks.read_source(path).cells if notebooks.IGNORE in cell.metadata.get("tags", [])]
+    cells = [cell for cell in lessons.read_source(path).cells if lessons.IGNORE in cell.metadata.get("tags", [])]
     reasons = IGNORED.get(path.stem, {})
     assert len(cells) == len(reasons) <= 2
     for beginning, reason in reasons.items():
@@ -71,7 +72,7 @@ def test_size_of_all():
 
 
 def test_every_notebook_has_a_source():
-    assert [path.stem for path in sorted(notebooks.NOTEBOOKS.glob("*.ipynb"))] == [path.stem for path in LESSONS]
+    assert [path.stem for path in sorted(lessons.NOTEBOOKS.glob("*.ipynb"))] == [path.stem for path in LESSONS]
 
 
 @_by_name(LESSONS)
@@ -88,7 +89,7 @@ def test_every_exercise_is_asked_in_a_lesson():
 
 def test_sizes_that_lesson_00_names_are_those_of_the_default_exposure():
     recipe = Recipe()
-    text = " ".join((notebooks.NOTEBOOKS / "00_start_here.py").read_text(encoding="utf-8").replace("\n#", " ").split())
+    text = " ".join((lessons.NOTEBOOKS / "00_start_here.py").read_text(encoding="utf-8").replace("\n#", " ").split())
     assert f"**{sum(recipe.integrations)} integrations instead of 465**" in text
     assert f"**{recipe.groups} groups instead of 70**" in text
     assert recipe.decimation == 5
@@ -98,11 +99,11 @@ def test_sizes_that_lesson_00_names_are_those_of_the_default_exposure():
 def test_features_of_the_spectrum_are_as_small_as_lesson_00_says():
     depth = Truth.depth(np.linspace(2.8, 4.88, 200))
     assert np.ptp(depth) < depth.mean() / 10
-    assert "more than ten times smaller than the dip" in (notebooks.NOTEBOOKS / "00_start_here.py").read_text("utf-8")
+    assert "more than ten times smaller than the dip" in (lessons.NOTEBOOKS / "00_start_here.py").read_text("utf-8")
 
 
 def test_number_of_steps_that_lesson_00_names():
-    text = (notebooks.NOTEBOOKS / "00_start_here.py").read_text(encoding="utf-8")
+    text = (lessons.NOTEBOOKS / "00_start_here.py").read_text(encoding="utf-8")
     assert len(STATIONS) == 13
     assert "thirteen boxes" in text
     assert sum(station.kind != "passed" for station in STATIONS) == 10
@@ -127,7 +128,7 @@ def _pair(folder, change=None):
     """A small lesson and its pair; `change` is applied to the notebook before it is written."""
     source = folder / "03_made_up.py"
     source.write_text(MADE_UP, encoding="utf-8")
-    notebook = notebooks.read_source(source)
+    notebook = lessons.read_source(source)
     for count, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), start=1):
         cell.execution_count = count
     if change:
@@ -229,7 +230,7 @@ def test_sanitizers_never_touch_a_number():
 
 
 def test_the_glossary_is_in_order_and_names_lessons_that_exist():
-    text = (notebooks.NOTEBOOKS / "glossary.md").read_text(encoding="utf-8")
+    text = (lessons.NOTEBOOKS / "glossary.md").read_text(encoding="utf-8")
     words = [word.lower() for word in re.findall(r"^\| \*\*(.+?)\*\*", text, flags=re.MULTILINE)]
     assert len(words) > 60
     assert words == sorted(set(words))

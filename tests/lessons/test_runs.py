@@ -14,16 +14,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import jupytext
+import lessons
 import nbformat
 import pytest
-from conftest import linked_copy
+import skipping
+from copies import linked_copy
 
-import notebooks
 from tso_helpers import headless
 
 pytestmark = [pytest.mark.notebooks, pytest.mark.slow]
 
-LESSONS = {path.stem: path for path in notebooks.sources()}
+LESSONS = {path.stem: path for path in lessons.sources()}
 SKIPPABLE = [name for name, path in LESSONS.items() if jupytext.read(path).metadata.get("lesson", {}).get("skip")]
 WITHOUT_STEP = "before-step"
 MEMORY = 1.5e9  # bytes that a lesson's kernel may use at its peak
@@ -62,7 +63,7 @@ def _nbval(name, root, folder, how="--nbval"):
         f"notebooks/{name}.ipynb",
     ]
     done = subprocess.run(
-        command, cwd=notebooks.NOTEBOOKS.parent, env=variables, capture_output=True, text=True, check=False
+        command, cwd=lessons.NOTEBOOKS.parent, env=variables, capture_output=True, text=True, check=False
     )
     result = Strict(done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:])
     headless.read_log(folder / "log.jsonl", result.report)
@@ -99,7 +100,7 @@ def _other(name, observation, scratch):
     """On another shape and seed, each cell twice."""
     place = scratch / f"other-{name}"
     linked_copy(observation, place / "observation")
-    notebook = _twice(notebooks.read_source(LESSONS[name]))
+    notebook = _twice(lessons.read_source(LESSONS[name]))
     report = headless.execute(notebook, place, timeout=300, TSO_DATA=place, TSO_OBSERVATION=place / "observation")
     return notebook, report
 
@@ -108,12 +109,13 @@ def _skipped(name, observation, scratch):
     """On the other shape, with the lesson's own step doing nothing."""
     place = scratch / f"skipped-{name}"
     linked_copy(observation, place / "observation")
-    notebook = notebooks.read_source(LESSONS[name])
+    notebook = lessons.read_source(LESSONS[name])
     report = headless.execute(
         notebook,
         place,
         timeout=300,
-        skip=notebook.metadata["lesson"]["skip"],
+        startup=skipping.startup(notebook.metadata["lesson"]["skip"]),
+        go_on=True,
         TSO_DATA=place,
         TSO_OBSERVATION=place / "observation",
     )
@@ -150,7 +152,7 @@ def test_strict_cold_and_warm(runs, kind, name):
     cold, warm = runs[kind, name].result()
     assert cold.passed, cold.text
     assert warm.passed, warm.text
-    asserts = headless.asserts_in(notebooks.read_source(LESSONS[name]))
+    asserts = headless.asserts_in(lessons.read_source(LESSONS[name]))
     assert set(asserts) <= set(cold.report.outcomes), "an assert of the lesson did not run"
     assert cold.report.peak_memory < MEMORY
 
@@ -170,7 +172,7 @@ def test_another_shape_and_every_cell_twice(runs, kind, name):
     assert report.peak_memory < MEMORY
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for first, again in zip(code[::2], code[1::2], strict=True):
-        if notebooks.IGNORE not in first.metadata.get("tags", []):
+        if lessons.IGNORE not in first.metadata.get("tags", []):
             assert _text(first) == _text(again), f"not the same the second time:\n{first.source}"
 
 
@@ -194,7 +196,7 @@ def test_running_left_nothing_beside_the_lessons(runs):
         future.result()
     unexpected = [
         path.name
-        for path in notebooks.NOTEBOOKS.iterdir()
+        for path in lessons.NOTEBOOKS.iterdir()
         if path.suffix not in (".py", ".ipynb", ".md")
         and path.name not in ("figures", ".ipynb_checkpoints", "__pycache__")
     ]
