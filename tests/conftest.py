@@ -69,12 +69,37 @@ def second_shape(data_folder):
     return data_folder / name.split()[-1]
 
 
+# Folders of tests in the order in which they run; what is marked `lint` comes before them all.
+ORDER = ("unit", "contract", "integration", "lessons", "browser", "benchmarks")
+
+
+def _turn(item):
+    if item.get_closest_marker("lint"):
+        return -1
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    return ORDER.index(folder) if folder in ORDER else 0
+
+
+def pytest_collection_modifyitems(items):
+    """Sort: a typo shall be known in seconds. Only tests of the real archive may leave this machine."""
+    items.sort(key=_turn)
+    for item in items:
+        if item.get_closest_marker("remote_data"):
+            item.add_marker(pytest.mark.enable_socket)
+
+
 def pytest_terminal_summary(terminalreporter):
-    """Say at the very end that no browser was used, where nobody can overlook it."""
+    """Say at the very end what was not looked at, where nobody can overlook it."""
     skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
     if any("BROWSER TEST SKIPPED" in text for text in skipped):
         terminalreporter.section("the browser test was SKIPPED", sep="!", red=True, bold=True)
         terminalreporter.line(
             "No Chromium was found, so nobody has looked at a lesson in JupyterLab. Install one from your distribution "
             "(apt-get install chromium), or set TSO_CHROMIUM to its path."
+        )
+    if any("VARIANT SKIPPED" in text for text in skipped):
+        terminalreporter.section("variants of the machine were SKIPPED", sep="!", red=True, bold=True)
+        terminalreporter.line(
+            "This processor, or this numpy, has nothing that could be switched off, so nobody knows whether "
+            "the lessons print the same elsewhere. `python tools/variants.py` shows what was found."
         )

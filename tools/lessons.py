@@ -9,7 +9,8 @@ import jupytext
 import nbformat
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
-IGNORE, ABOUT = "nbval-ignore-output", "about"  # tags of cells whose output cannot repeat, or whose counts move
+IGNORE = "nbval-ignore-output"  # tag of a cell whose output cannot repeat
+ABOUT = "about"  # tag of a cell whose counts move; of the same name is the metadata that says how far, and why
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {
@@ -41,7 +42,10 @@ def read_source(path):
         seen[digest] = seen.get(digest, 0) + 1
         cell["id"] = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
         tags = sorted(cell.metadata.get("tags", []))
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        kept = {"tags": tags} if tags else {}
+        if ABOUT in cell.metadata:
+            kept[ABOUT] = cell.metadata[ABOUT]
+        cell.metadata = nbformat.from_dict(kept)
         if "solution" in tags and cell.cell_type == "code":
             cell.metadata["jupyter"] = {"source_hidden": True}
     return notebook

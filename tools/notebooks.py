@@ -23,7 +23,7 @@ from itertools import zip_longest
 
 import lint
 import nbformat
-from lessons import IGNORE, METADATA, read_source, sources
+from lessons import ABOUT, IGNORE, METADATA, read_source, sources
 from PIL import Image
 
 from tso_helpers import headless
@@ -100,12 +100,15 @@ def build(path, **variables):
 
 
 def _cells(notebook):
-    return [(cell.cell_type, cell.source, sorted(cell.metadata.get("tags", []))) for cell in notebook.cells]
+    return [
+        (cell.cell_type, cell.source, sorted(cell.metadata.get("tags", [])), cell.metadata.get(ABOUT))
+        for cell in notebook.cells
+    ]
 
 
 def _first_difference(here, there):
     """Of two texts, the first lines that differ; anything else as it is."""
-    if not isinstance(here, str):
+    if not (isinstance(here, str) and isinstance(there, str)):
         return here, there
     pairs = zip_longest(here.splitlines(), there.splitlines(), fillvalue="")
     return next(((a, b) for a, b in pairs if a != b), (here, there))
@@ -121,7 +124,7 @@ def pair_problems(path):
     if len(source.cells) != len(stored.cells):
         problems.append(f"{path.name} has {len(source.cells)} cells, {target.name} has {len(stored.cells)}")
     for number, (ours, theirs) in enumerate(zip(_cells(source), _cells(stored), strict=False)):
-        for what, here, there in zip(("type", "source", "tags"), ours, theirs, strict=True):
+        for what, here, there in zip(("type", "source", "tags", ABOUT), ours, theirs, strict=True):
             if here != there:
                 here, there = _first_difference(here, there)
                 problems.append(f"cell {number}: {what} is {here!r} in {path.name}, {there!r} in {target.name}")
@@ -133,8 +136,8 @@ def pair_problems(path):
     counts = [cell.execution_count for cell in stored.cells if cell.cell_type == "code"]
     if counts != list(range(1, len(counts) + 1)):
         problems.append("its code cells were not executed once, in order")
-    if any(set(cell.metadata) - {"tags", "jupyter"} for cell in stored.cells):
-        problems.append("a cell carries metadata other than tags and a hidden source")
+    if any(set(cell.metadata) - {"tags", "jupyter", ABOUT} for cell in stored.cells):
+        problems.append("a cell carries metadata other than tags, their reason and a hidden source")
     if any(output.output_type == "error" for cell in stored.cells for output in cell.get("outputs", [])):
         problems.append("an error is among its outputs")
     return problems

@@ -5,6 +5,7 @@ over a connection that breaks.
 """
 
 import lessons
+import offline
 import pytest
 from astropy.io import fits
 from mast_server import Mast, serve
@@ -53,6 +54,7 @@ def test_every_cell_runs_with_the_archive(mast, server, tmp_path):
         notebook,
         tmp_path,
         timeout=300,
+        startup=offline.STARTUP,
         TSO_OBSERVATION="mast",
         TSO_DATA=tmp_path / "data",
         XDG_CONFIG_HOME=tmp_path / "config",
