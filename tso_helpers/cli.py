@@ -315,9 +315,7 @@ def run(
     lesson: Annotated[
         list[str] | None, typer.Option("--lesson", "-l", metavar="LESSON", help="Only this lesson. Repeatable.")
     ] = None,
-    save: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Keep the executed notebooks and the summary here.")
-    ] = None,
+    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the executed notebooks here.")] = None,
     timeout: Annotated[float, typer.Option(help="Longest time that one cell may take, in seconds.")] = 600,
 ):
     """Execute the lessons without a browser, solutions included.
