@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .. import dq, ramps
-from ..plotting.ramps import plot_ramp
+from ..plotting.ramps import mark_flags, plot_ramp
 from ..plotting.style import WIDTH
 
 __all__ = ["RampExplorer", "ramp_explorer"]
@@ -21,7 +21,7 @@ __all__ = ["RampExplorer", "ramp_explorer"]
 _NO_EXAMPLE = "choose ..."
 
 
-def ramp_explorer(ramps_by_detector, limits=None, truth=None, segment=1, examples=None, start=None, unit="DN"):
+def ramp_explorer(ramps_by_detector, limits=None, truth=None, segment=1, examples=None, start=None):
     """Make an explorer of all ramps of a segment; show it with ``display(...)`` or its method `RampExplorer.show`.
 
     Parameters
@@ -29,7 +29,7 @@ def ramp_explorer(ramps_by_detector, limits=None, truth=None, segment=1, example
     ramps_by_detector : dict of str to RampModel
         Ramps by the name of their detector, after any step; they are looked at, never changed.
     limits : dict of str to array, shape (row, column), optional
-        Saturation limit of each pixel by detector, in the unit of the ramps.
+        Saturation limit of each pixel by detector, DN.
     truth : callable, optional
         ``truth(detector, segment, integration)`` gives the noiseless ramps (group, row, column) of an integration:
         ``obs.truth.noiseless_ramp``. The truth is set on the first sample, because it knows no bias.
@@ -40,8 +40,6 @@ def ramp_explorer(ramps_by_detector, limits=None, truth=None, segment=1, example
     start : object, optional
         Where to open: anything with ``detector``, ``integration``, ``row`` and ``column``, such as an example.
         Without it the brightest pixel of the first detector's first integration.
-    unit : str
-        Unit of the ramps.
 
     Returns
     -------
@@ -52,7 +50,7 @@ def ramp_explorer(ramps_by_detector, limits=None, truth=None, segment=1, example
     ValueError
         If there is no ramp, limits do not fit their ramp, or `start` is not in it.
     """
-    return RampExplorer(ramps_by_detector, limits, truth, segment, examples, start, unit)
+    return RampExplorer(ramps_by_detector, limits, truth, segment, examples, start)
 
 
 class RampExplorer:
@@ -68,11 +66,11 @@ class RampExplorer:
         They are made when they are first asked for.
     """
 
-    def __init__(self, ramps_by_detector, limits=None, truth=None, segment=1, examples=None, start=None, unit="DN"):
+    def __init__(self, ramps_by_detector, limits=None, truth=None, segment=1, examples=None, start=None):
         if not ramps_by_detector:
             raise ValueError("no ramp was given: hand over a dict such as {'NRS1': ramp}")
         self._ramps, self._limits, self._truth = dict(ramps_by_detector), dict(limits or {}), truth
-        self._segment, self._unit, self._widgets, self._true_ramps = segment, unit, None, {}
+        self._segment, self._widgets, self._true_ramps = segment, None, {}
         for name in set(self._limits) & set(self._ramps):
             limited, shape = np.shape(self._limits[name]), self._ramps[name].shape
             if limited != shape[2:]:
@@ -110,24 +108,18 @@ class RampExplorer:
         if ax is None:
             ax = Figure(figsize=(WIDTH, 3.8), layout="constrained").subplots()
         model, samples = self._ramps[self.detector], self._samples()
-        return plot_ramp(
-            ramps.group_times(model),
-            samples,
-            flags=self._flags(),
-            limit=self._limit(),
-            truth=self._true(samples),
-            ax=ax,
-            unit=self._unit,
-            title=self._title(),
-        )
+        times = ramps.group_times(model)
+        plot_ramp(times, samples, self._limit(), self._true(samples), ax, title=self._title())
+        mark_flags(times, self._flags(), ax)
+        return ax
 
     def describe(self):
         """Say in one sentence what the figure shows."""
         samples, limit = self._samples(), self._limit()
-        parts = [f"{self._title()}: from {_short(samples[0])} to {_short(samples[-1])} {self._unit}"]
+        parts = [f"{self._title()}: from {_short(samples[0])} to {_short(samples[-1])} DN"]
         if limit is not None:
             reached = "reached" if np.nanmax(samples) >= limit else "not reached"
-            parts.append(f"limit {_short(limit)} {self._unit}, {reached}")
+            parts.append(f"limit {_short(limit)} DN, {reached}")
         parts.append(_flags_in_words(self._flags()))
         return "; ".join(parts) + "."
 

@@ -51,7 +51,7 @@ def plot_significance(series, threshold, ax=None, title=None):
     return ax
 
 
-def show_stamps(images, centre, corner=(0, 0), label="signal (DN)", vmin=None, vmax=None, axes=None):
+def show_stamps(images, centre, corner=(0, 0), label="signal (DN)", limits=None, axes=None):
     """Small images side by side with one stretch, and a ring around one pixel.
 
     Parameters
@@ -64,8 +64,8 @@ def show_stamps(images, centre, corner=(0, 0), label="signal (DN)", vmin=None, v
         Row and column of the images' first pixel.
     label : str
         Quantity and unit.
-    vmin, vmax : float, optional
-        Stretch; that of all values without it.
+    limits : (float, float), optional
+        Stretch; the range of all values without it.
     axes : sequence of matplotlib.axes.Axes, optional
         As many as there are images, in one figure; a row of new ones without it.
 
@@ -82,8 +82,7 @@ def show_stamps(images, centre, corner=(0, 0), label="signal (DN)", vmin=None, v
     if not arrays or len({array.shape for array in arrays}) > 1:
         raise ValueError(f"one or more images of one shape are needed, not {[array.shape for array in arrays]}")
     rows, columns = arrays[0].shape
-    low = min(np.nanmin(array) for array in arrays) if vmin is None else vmin
-    high = max(np.nanmax(array) for array in arrays) if vmax is None else vmax
+    low, high = (np.nanmin(arrays), np.nanmax(arrays)) if limits is None else limits
     if axes is None:
         _, axes = plt.subplots(1, len(arrays), figsize=(WIDTH, 2.7), sharey=True, layout="constrained")
     axes = np.atleast_1d(axes)
