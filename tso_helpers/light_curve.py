@@ -69,8 +69,8 @@ class LightCurve:
 
     def relative(self, chosen=None) -> LightCurve:
         """Return the curve divided by its median over the `chosen` integrations, see `normalise`."""
-        flux = normalise(self.flux, chosen)
-        return LightCurve(self.time, flux, self.error * np.nanmedian(flux / self.flux))
+        level = _level(self.flux, chosen)
+        return LightCurve(self.time, self.flux / level, self.error / level)
 
 
 def white_light(rates, aperture=None):
@@ -221,11 +221,7 @@ def normalise(flux, chosen=None):
     >>> normalise(np.array([4.0, 3.0, 4.0]), chosen=np.array([True, False, True])).tolist()
     [1.0, 0.75, 1.0]
     """
-    flux, chosen = _check_curve(flux, chosen)
-    level = np.median(flux[chosen]) if chosen.any() else np.nan
-    if not level > 0:
-        raise ValueError(f"the median of the {chosen.sum()} chosen finite fluxes is {level}: nothing to divide by")
-    return flux / level
+    return np.asarray(flux, dtype=float) / _level(flux, chosen)
 
 
 def scatter_ppm(flux, chosen=None, method="differences"):
@@ -356,6 +352,14 @@ def stitch(segments) -> LightCurve:
         if earlier.time[-1] >= later.time[0]:
             raise ValueError(f"two segments overlap at time {later.time[0]:.5f}: is one of them there twice?")
     return LightCurve(*(np.concatenate([getattr(s, name) for s in segments]) for name in ("time", "flux", "error")))
+
+
+def _level(flux, chosen):
+    flux, chosen = _check_curve(flux, chosen)
+    level = np.median(flux[chosen]) if chosen.any() else np.nan
+    if not level > 0:
+        raise ValueError(f"the median of the {chosen.sum()} chosen finite fluxes is {level}: nothing to divide by")
+    return level
 
 
 def _check_curve(flux, chosen):
