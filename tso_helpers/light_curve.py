@@ -140,7 +140,7 @@ def from_rates(model, aperture=None) -> LightCurve:
 
 
 def integration_times(model):
-    """Middle of each integration of a segment.
+    """Return the middle of each integration of a segment.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def integration_times(model):
 
 
 def out_of_transit(times, mid_transit, duration, margin=0.0):
-    """True for integrations before and after the transit.
+    """Return a mask that is True for integrations before and after the transit.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ def out_of_transit(times, mid_transit, duration, margin=0.0):
 
 
 def normalise(flux, chosen=None):
-    """Flux relative to its median out of transit.
+    """Divide a flux by its median out of transit.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ def normalise(flux, chosen=None):
 
 
 def scatter_ppm(flux, chosen=None, method="differences"):
-    """Scatter of a light curve about itself, insensitive to a few outliers.
+    """Measure the scatter of a light curve about itself, insensitive to a few outliers.
 
     Parameters
     ----------
@@ -269,7 +269,7 @@ def scatter_ppm(flux, chosen=None, method="differences"):
 
 
 def expected_scatter_ppm(flux, gain, time, pixels=0, read_noise=0.0, groups=None):
-    """Scatter of a light curve that photon noise, and on demand read noise, must at least give.
+    """Return the scatter that photon noise, and on demand read noise, must at least give a light curve.
 
     Parameters
     ----------
@@ -321,7 +321,7 @@ def expected_scatter_ppm(flux, gain, time, pixels=0, read_noise=0.0, groups=None
 
 
 def stitch(segments) -> LightCurve:
-    """Light curves of the segments put one after another.
+    """Put the light curves of the segments one after another.
 
     Parameters
     ----------

@@ -128,7 +128,7 @@ def show_mask(mask, ax=None, names=("background", "masked"), title=None, first_c
 
 
 def row_profiles(frame, ax=None, label="signal (DN)", title=None, columns=slice(None), limits=None, positions=None):
-    """All rows over one another, even and odd ones told apart, with the median of each kind.
+    """Draw all rows over one another, even and odd ones told apart, with the median of each kind.
 
     Parameters
     ----------

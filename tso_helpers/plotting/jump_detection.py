@@ -11,7 +11,7 @@ __all__ = ["plot_outliers", "plot_significance", "plot_threshold_scan", "show_st
 
 
 def plot_significance(series, threshold, ax=None, title=None):
-    """How far each difference of a pixel stands out, group by group, on a scale that is linear up to the threshold.
+    """Draw how far each difference of a pixel stands out, on a scale that is linear up to the threshold.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def plot_significance(series, threshold, ax=None, title=None):
 
 
 def show_stamps(images, centre, corner=(0, 0), label="signal (DN)", limits=None, axes=None):
-    """Small images side by side with one stretch, and a ring around one pixel.
+    """Show small images side by side with one stretch, and a ring around one pixel.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def show_stamps(images, centre, corner=(0, 0), label="signal (DN)", limits=None,
 
 
 def plot_threshold_scan(thresholds, series, ax=None, ylabel="per integration", title=None):
-    """Counts against the rejection threshold, both on logarithmic scales.
+    """Draw counts against the rejection threshold, both on logarithmic scales.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def plot_threshold_scan(thresholds, series, ax=None, ylabel="per integration", t
 
 
 def plot_outliers(series, limit=20.0, ax=None, title=None):
-    """How often a value deviates by how much, on a logarithmic scale; the outermost bins hold all that lie beyond.
+    """Draw how often a value deviates by how much, on a logarithmic scale; the outermost bins hold the rest.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ LINE_FREQUENCY = 1 / NIRSPEC_G395H.line_time  # Hz
 
 
 def plot_power_spectrum(frequency, power, slope=None, ax=None, label=None, title=None, per_decade=12):
-    """Power along the read-out clock, averaged in logarithmic bins, and the fitted slope.
+    """Draw the power along the read-out clock, averaged in logarithmic bins, and the fitted slope.
 
     Bins in which the power is not above twice its standard error are drawn as upper limits, open triangles.
 
@@ -78,7 +78,7 @@ def plot_power_spectrum(frequency, power, slope=None, ax=None, label=None, title
 
 
 def plot_mask_stages(image, smoothed, centroids, rows, mask, axes=None, title=None):
-    """How the mask comes about: median image, filtered image, centroids with the trace, mask.
+    """Show how the mask comes about: median image, filtered image, centroids with the trace, mask.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def plot_mask_stages(image, smoothed, centroids, rows, mask, axes=None, title=No
 
 
 def plot_against_half_width(half_widths, noise, ax=None, label=None, before=None, title=None, unit="DN"):
-    """Noise that the correction leaves, against the half-width of the mask.
+    """Draw the noise that the correction leaves, against the half-width of the mask.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def plot_against_half_width(half_widths, noise, ax=None, label=None, before=None
 
 
 def plot_drift(times, frame, mask, ax=None, title=None):
-    """What the amplifier did while it read one frame: background pixels in the order of the clock.
+    """Draw what the amplifier did while it read one frame: background pixels in the order of the clock.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def plot_drift(times, frame, mask, ax=None, title=None):
 
 
 def compare_scatter(scatter, expected=None, ax=None, title=None):
-    """Scatter of light curves, one line for each way in which they were calibrated.
+    """Draw the scatter of light curves, one line for each way in which they were calibrated.
 
     Parameters
     ----------

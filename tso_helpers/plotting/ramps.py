@@ -103,7 +103,7 @@ def mark_flags(times, flags, ax):
 
 
 def plot_linearity_ratio(fluence, ratio, ax=None, edges=None, limits=(0.85, 1.15), title=None):
-    """Density of the last over first difference against fluence, with its median.
+    """Draw the density of the last over first difference against fluence, with its median.
 
     Parameters
     ----------
