@@ -118,6 +118,11 @@ def opportunities(shape, differences=False):
     int
         groups x rows x columns, or (groups - 1) x rows x columns.
 
+    Raises
+    ------
+    ValueError
+        If the shape has not four axes.
+
     Examples
     --------
     >>> opportunities((155, 70, 32, 2048))

@@ -68,7 +68,18 @@ class LightCurve:
         return self.time.size
 
     def relative(self, chosen=None) -> LightCurve:
-        """Return the curve divided by its median over the `chosen` integrations, see `normalise`."""
+        """Return the curve divided by its median over some integrations, see `normalise`.
+
+        Parameters
+        ----------
+        chosen : array of bool, shape (integration,), optional
+            Integrations that are 1 afterwards; all without it.
+
+        Returns
+        -------
+        LightCurve
+            Flux and error without unit.
+        """
         level = _level(self.flux, chosen)
         return LightCurve(self.time, self.flux / level, self.error / level)
 
@@ -185,6 +196,11 @@ def out_of_transit(times, mid_transit, duration, margin=0.0):
     Returns
     -------
     array of bool, shape (integration,)
+
+    Raises
+    ------
+    ValueError
+        If the duration is not positive or the margin is negative.
 
     Examples
     --------

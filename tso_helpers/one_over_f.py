@@ -431,9 +431,14 @@ def log_bins(frequency, power, per_decade=10):
 
     Returns
     -------
-    frequency, power, sigma, count : arrays, shape (bin,)
-        Mean (geometric, for the frequency) in each bin that holds anything, the standard error of the mean power from
-        the scatter in the bin (NaN for a bin of one), and how many values the bin holds.
+    frequency : array, shape (bin,)
+        Hz, geometric mean of each bin that holds anything.
+    power : array, shape (bin,)
+        Mean power.
+    sigma : array, shape (bin,)
+        Standard error of the mean power, from the scatter in the bin; NaN for a bin of one.
+    count : array of int, shape (bin,)
+        How many values the bin holds.
 
     Raises
     ------
@@ -458,10 +463,20 @@ def log_bins(frequency, power, per_decade=10):
 
 
 class SpectralSlope(NamedTuple):
-    """Power law fitted to a spectrum: ``amplitude / frequency**beta + white``.
+    """Power law fitted to a spectrum: ``amplitude / frequency**beta + white``; call it with frequencies (Hz).
 
-    ``beta`` and its standard error ``sigma`` have no unit; ``amplitude`` is the power at 1 Hz and ``white`` the level
-    of the white noise, both DN^2/Hz; ``limits`` (Hz) is the range that was fitted.
+    Attributes
+    ----------
+    beta : float
+        Slope, without unit.
+    sigma : float
+        Standard error of `beta`.
+    amplitude : float
+        Power at 1 Hz, DN^2/Hz.
+    white : float
+        Level of the white noise, DN^2/Hz.
+    limits : (float, float)
+        Range that was fitted, Hz.
     """
 
     beta: float

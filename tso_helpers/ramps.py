@@ -196,9 +196,14 @@ def binned_median(x, y, edges):
 
     Returns
     -------
-    centre, median, sigma, count : arrays, shape (bin,)
-        Median of `x` in the bin, median of `y`, its standard error and the number of pairs. A bin with fewer than
-        two pairs gets NaN.
+    centre : array, shape (bin,)
+        Median of `x` in the bin; like the others NaN for a bin with fewer than two pairs.
+    median : array, shape (bin,)
+        Median of `y`.
+    sigma : array, shape (bin,)
+        Its standard error.
+    count : array of int, shape (bin,)
+        Number of pairs.
 
     Raises
     ------
@@ -249,8 +254,10 @@ def fit_first_groups(times, samples, n):
 
     Returns
     -------
-    slope, intercept : float
-        DN/s, and DN at time zero: the line is ``intercept + slope * times``.
+    slope : float
+        DN/s.
+    intercept : float
+        DN at time zero: the line is ``intercept + slope * times``.
 
     Raises
     ------

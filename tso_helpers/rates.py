@@ -17,8 +17,10 @@ def fill_bad(rates, dq=None):
 
     Parameters
     ----------
-    rates, dq
-        As for `white_light`.
+    rates : array, shape (integration, row, column), or CubeModel
+        DN/s.
+    dq : array of int, shape (integration, row, column), optional
+        Flags; those of the model without it.
 
     Returns
     -------

@@ -59,7 +59,8 @@ def compare_frames(*images, titles=None, axes=None, limits=None, label="signal (
         One per frame.
     limits : (float, float), optional
         Stretch of all; the 1st and 99th percentile of all pixels without it.
-    label, cmap, first_column
+    label, cmap : str
+    first_column : int
         As for `show_frame`.
 
     Returns

@@ -30,6 +30,11 @@ def plot_jumps_per_integration(counts, opportunities=None, ax=None, label=None, 
     -------
     matplotlib.axes.Axes
         Of the counts; the axis in %, if any, is ``ax.percent``.
+
+    Raises
+    ------
+    ValueError
+        If there is not one count per integration.
     """
     counts = np.asarray(counts)
     if counts.ndim != 1 or counts.size == 0:

@@ -93,7 +93,13 @@ ORDINARY_PIXELS = ((3, 100), (12, 1000), (11, 2000))
 
 
 def get(name: str) -> Detector:
-    """Return the constants of detector ``name``; ValueError lists the valid names."""
+    """Return the constants of detector ``name``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such detector; the message lists those that there are.
+    """
     try:
         return DETECTORS[name]
     except KeyError:

@@ -215,6 +215,11 @@ def write(final: Path, header: fits.Header, shape: tuple[int, ...], blocks: Iter
     blocks : iterable of numpy.ndarray, uint16
         One (group, row, column) for each integration, in order.
     times : numpy.ndarray, dtype `INT_TIMES`, optional
+
+    Raises
+    ------
+    RuntimeError
+        If there are more or fewer blocks than the shape says.
     """
     with atomic.file(final) as partial:
         fits.PrimaryHDU(header=header).writeto(partial)

@@ -115,6 +115,8 @@ def one_over_f(reads: int, rms: float, rng: np.random.Generator, reverse: bool, 
     rng : numpy.random.Generator
     reverse : bool
         See `clocked_frames`.
+    rows, columns : int
+        Of a frame.
 
     Returns
     -------

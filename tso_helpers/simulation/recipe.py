@@ -121,7 +121,13 @@ class Recipe:
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
-        """Read what `to_json` wrote; ValueError when it is damaged or another version of the simulation wrote it."""
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            If it is damaged, or another version of the simulation wrote it.
+        """
         try:
             values = json.loads(text)
             version = values.pop("version")
@@ -167,7 +173,13 @@ class Recipe:
         return tuple(int(i) for i in np.round(np.linspace(0, scene.INTEGRATIONS - 1, self.total)))
 
     def locate(self, segment: int, integration: int) -> int:
-        """Return the zero-based integration in the exposure of zero-based ``integration`` in one-based ``segment``."""
+        """Return the zero-based integration in the exposure of zero-based ``integration`` in one-based ``segment``.
+
+        Raises
+        ------
+        ValueError
+            If there is no such segment, or no such integration in it.
+        """
         if not 1 <= segment <= len(self.integrations):
             raise ValueError(f"no segment {segment}: choose 1 to {len(self.integrations)}")
         if not 0 <= integration < self.integrations[segment - 1]:
@@ -175,7 +187,13 @@ class Recipe:
         return sum(self.integrations[: segment - 1]) + integration
 
     def has(self, effect: str) -> bool:
-        """Return True when ``effect`` takes part; a misspelt name is an error."""
+        """Return True when ``effect`` takes part.
+
+        Raises
+        ------
+        ValueError
+            If there is no such effect: a misspelt name is an error.
+        """
         if effect not in EFFECTS:
             raise ValueError(f"no effect {effect!r}: choose from {', '.join(EFFECTS)}")
         return effect not in self.without

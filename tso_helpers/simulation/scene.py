@@ -156,7 +156,7 @@ class Scene:
 
     @property
     def wavelength(self) -> np.ndarray:
-        """um at each kept column, shape (column,)."""
+        """Wavelength (um) at each kept column, shape (column,)."""
         return detector.MODE.detector(self.name).wavelength(np.arange(*self.columns))
 
     def column_flux(self, integration: int) -> np.ndarray:
