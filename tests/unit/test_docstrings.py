@@ -33,6 +33,8 @@ EXEMPT = {
     "tso_helpers.cli": "its docstrings are the help texts that typer prints",
     "tso_helpers.course.exercises.lesson_": "its functions are called by slug, never by name",
 }
+#: Examples that are shown and not run, each with its reason.
+NOT_RUN = {"tso_helpers.observation.logs.lines": "needs a run of the pipeline"}
 #: Where short docstrings are enough: a line that says what, with shape and unit, and the errors.
 SHORTER = "tso_helpers.simulation"
 #: Modules that lessons teach: every function has an example.
@@ -75,6 +77,7 @@ VERBS = {
     "Go",
     "Hold",
     "Invert",
+    "Judge",
     "Keep",
     "List",
     "Look",
@@ -203,10 +206,11 @@ def test_docstrings_of_one_dialect(name):
 
 @pytest.mark.parametrize("name", [name for name in modules() if examples(name)])
 def test_examples_give_what_they_say(name):
+    skipped = {test.name for test in examples(name) for one in test.examples if one.options.get(doctest.SKIP)}
+    assert skipped <= set(NOT_RUN)
     failed, tried = doctest.testmod(import_module(name))
     assert failed == 0
-    assert tried > 0
-    assert not [e.source for test in examples(name) for e in test.examples if doctest.SKIP in e.options]
+    assert tried > 0 or skipped
 
 
 @pytest.mark.parametrize("name", TEACHING)
@@ -220,7 +224,7 @@ def test_what_is_taught_has_an_example(name):
 def test_exceptions_have_a_use():
     assert set(LEFT_OUT) < set(ERROR_MSGS)
     every = {where for name in modules() for where, _ in public(name)}
-    assert set(WITHOUT_EXAMPLE) <= every
+    assert set(WITHOUT_EXAMPLE) | set(NOT_RUN) <= every
 
 
 GOOD = '''
