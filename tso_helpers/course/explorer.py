@@ -56,14 +56,26 @@ def ramp_explorer(ramps_by_detector, limits=None, truth=None, segment=1, example
 class RampExplorer:
     """What `ramp_explorer` makes: one chosen pixel, how to choose another, and its figure.
 
+    Parameters
+    ----------
+    ramps_by_detector : dict of str to RampModel
+    limits : dict of str to array, shape (row, column), optional
+    truth : callable, optional
+    segment : int
+    examples : dict, optional
+    start : object, optional
+        As for `ramp_explorer`.
+
     Attributes
     ----------
     detector : str
     integration, row, column : int
         The pixel that is shown.
-    controls : dict of str to ipywidgets.Widget
-        "Detector", "Integration", "Row", "Column" and, with examples, "Example": each has its name as description.
-        They are made when they are first asked for.
+
+    Raises
+    ------
+    ValueError
+        If there is no ramp, limits do not fit their ramp, or `start` is not in it.
     """
 
     def __init__(self, ramps_by_detector, limits=None, truth=None, segment=1, examples=None, start=None):
@@ -87,6 +99,12 @@ class RampExplorer:
     def choose(self, detector=None, integration=None, row=None, column=None):
         """Go to a pixel; what is not given stays.
 
+        Parameters
+        ----------
+        detector : str, optional
+        integration, row, column : int, optional
+            Zero-based.
+
         Raises
         ------
         ValueError
@@ -104,7 +122,16 @@ class RampExplorer:
         self.integration, self.row, self.column = wanted.values()
 
     def plot(self, ax=None):
-        """Draw the chosen ramp, its flags on a second axis, its limit and the truth; return the axes."""
+        """Draw the chosen ramp, its flags on a second axis, its limit and the truth.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
         if ax is None:
             ax = Figure(figsize=(WIDTH, 3.8), layout="constrained").subplots()
         model, samples = self._ramps[self.detector], self._samples()
@@ -114,7 +141,12 @@ class RampExplorer:
         return ax
 
     def describe(self):
-        """Say in one sentence what the figure shows."""
+        """Say in one sentence what the figure shows.
+
+        Returns
+        -------
+        str
+        """
         samples, limit = self._samples(), self._limit()
         parts = [f"{self._title()}: from {_short(samples[0])} to {_short(samples[-1])} DN"]
         if limit is not None:
@@ -131,6 +163,10 @@ class RampExplorer:
 
     @property
     def controls(self):
+        """Widgets by name: "Detector", "Integration", "Row", "Column" and, with examples, "Example".
+
+        Each has its name as description. They are made when they are first asked for.
+        """
         self._make_widgets()
         return dict(self._widgets["controls"])
 
