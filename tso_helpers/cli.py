@@ -315,16 +315,14 @@ def run(
     lesson: Annotated[
         list[str] | None, typer.Option("--lesson", "-l", metavar="LESSON", help="Only this lesson. Repeatable.")
     ] = None,
-    save: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Keep the executed notebooks and the summary here.")
-    ] = None,
+    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the executed notebooks here.")] = None,
     timeout: Annotated[float, typer.Option(help="Longest time that one cell may take, in seconds.")] = 600,
 ):
     """Execute the lessons without a browser, solutions included.
 
     Each runs in a kernel of its own, in a folder that is deleted afterwards. Ends with one line per lesson: time, peak
-    memory of its kernel, how many of its asserts ran, and whether it took more than the minute that a lesson may take.
-    The exit code is 1 when a lesson failed.
+    memory of its kernel, how many of its asserts ran, and a note when it took longer than the minute that a lesson may
+    take; --save keeps these lines as well. The exit code is 1 when a lesson failed.
     """
     from .course import workspace as places
 
