@@ -36,10 +36,6 @@ EFFECTS = (
     "telegraph",
     "reference_errors",
 )
-#: The effects that are noise: different in every integration and with no expectation value worth calibrating.
-NOISE = frozenset(
-    {"photon_noise", "cosmic_rays", "ktc", "pedestal", "odd_even", "white_noise", "one_over_f", "telegraph"}
-)
 
 
 @dataclass(frozen=True)
