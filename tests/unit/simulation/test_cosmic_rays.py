@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tso_helpers.simulation import cosmic_rays, detector, noise, scene
+from tso_helpers.simulation import cosmic_rays, detector, noise
 
 
 @pytest.fixture(scope="module")
