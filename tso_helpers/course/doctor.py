@@ -24,7 +24,19 @@ GOOD, NOTE, BAD = "ok", "note", "problem"
 
 @dataclass(frozen=True)
 class Check:
-    """What one check found. `state` is "ok", "note" (the lessons work all the same) or "problem"."""
+    """What one check found.
+
+    Attributes
+    ----------
+    name : str
+        What was looked at.
+    state : str
+        "ok", "note" (the lessons work all the same) or "problem".
+    found : str
+        In words.
+    advice : str
+        What to do; empty where there is nothing to do.
+    """
 
     name: str
     state: str
@@ -33,7 +45,7 @@ class Check:
 
 
 def checks(root=None, network=True):
-    """All checks, one after the other, so that the slow ones can be shown as they come.
+    """Run all checks, one after the other, so that the slow ones can be shown as they come.
 
     Parameters
     ----------

@@ -31,7 +31,23 @@ _STARTUP = "__import__('tso_helpers.course.headless', fromlist=['start']).start(
 
 @dataclass
 class Report:
-    """What one run of a notebook took, and which of its asserts ran."""
+    """What one run of a notebook took, and which of its asserts ran.
+
+    Attributes
+    ----------
+    seconds : float
+        From start to end.
+    processor : float
+        Seconds of processor time, the kernel's own and that of what it started.
+    peak_memory : int
+        Bytes, the kernel's own process.
+    asserts : dict
+        (cell, line) to source of every assert that stands in the notebook.
+    outcomes : dict
+        (cell, line) to True (held) or False, for those that ran.
+    error : str or None
+        What ended the run, if anything did.
+    """
 
     seconds: float = 0.0
     processor: float = 0.0  # seconds of processor time, the kernel's own and that of what it started
@@ -51,9 +67,18 @@ def _cell_name(tree):
 
 
 def asserts_in(notebook):
-    """Every assert that stands in a notebook's code cells: {(cell, line): source}.
+    """List every assert that stands in a notebook's code cells.
 
     A cell is named by a hash of its syntax, so that the kernel, which is not told cell numbers, gives it the same name.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+
+    Returns
+    -------
+    dict of (str, int) to str
+        Source by cell and line.
     """
     from IPython.core.inputtransformer2 import TransformerManager
 
@@ -100,14 +125,27 @@ def _log(**entry):
 
 
 def note(cell, line, held):
-    """Called by a rewritten assert, in the kernel."""
+    """Write down how a rewritten assert came out; called by it, in the kernel.
+
+    Parameters
+    ----------
+    cell : str
+    line : int
+        Where it stands.
+    held : bool
+    """
     _log(cell=cell, line=line, held=held)
 
 
 def peak_memory():
-    """Peak resident memory of this process in bytes.
+    """Return the peak resident memory of this process.
 
     Linux keeps it in /proc; getrusage would include what the parent held when it forked.
+
+    Returns
+    -------
+    int
+        Bytes.
     """
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
@@ -127,7 +165,12 @@ def _no_progress_bars():
 
 
 def start(shell):
-    """Set up the kernel; run by its start-up file."""
+    """Set up the kernel; run by its start-up file.
+
+    Parameters
+    ----------
+    shell : IPython.core.interactiveshell.InteractiveShell
+    """
     _no_progress_bars()
     if LOG in os.environ:
         shell.ast_transformers.append(_NoteAsserts(go_on=GO_ON in os.environ))
@@ -135,7 +178,7 @@ def start(shell):
 
 
 def kernel_environment(folder, startup="", *, go_on=False, **variables):
-    """Environment for a kernel whose start-up file and log lie in `folder`.
+    """Return the environment for a kernel whose start-up file and log lie in `folder`.
 
     Parameters
     ----------
@@ -147,6 +190,10 @@ def kernel_environment(folder, startup="", *, go_on=False, **variables):
         Note an assert that fails, and go on.
     **variables
         Further environment variables, such as TSO_DATA.
+
+    Returns
+    -------
+    dict of str to str
     """
     folder = Path(folder)
     place = folder / "profile_default" / "startup"
@@ -159,7 +206,15 @@ def kernel_environment(folder, startup="", *, go_on=False, **variables):
 
 
 def read_log(path, report):
-    """Add what a kernel has logged to a report."""
+    """Add what a kernel has logged to a report.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The kernel's log; it may be missing.
+    report : Report
+        Is changed.
+    """
     if not path.exists():
         return
     for line in path.read_text(encoding="utf-8").splitlines():

@@ -31,7 +31,7 @@ NEW, SAME, UPDATED, YOURS, OUTDATED = (
 
 
 def notebooks_folder():
-    """Folder with the lessons: ``$TSO_NOTEBOOKS``, or ``notebooks/`` of the checkout that holds the package.
+    """Return the folder with the lessons: ``$TSO_NOTEBOOKS``, or ``notebooks/`` of the package's checkout.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def notebooks_folder():
 
 
 def lessons(folder=None):
-    """The lessons in order.
+    """List the lessons in order.
 
     Parameters
     ----------
@@ -71,7 +71,18 @@ def lessons(folder=None):
 
 
 def find_lesson(name, folder=None):
-    """A lesson's notebook by its number or name: ``1``, ``"01"``, ``"01_download_and_quick_looks"``.
+    """Find a lesson's notebook by its number or name.
+
+    Parameters
+    ----------
+    name : str or int
+        ``1``, ``"01"`` or ``"01_download_and_quick_looks"``.
+    folder : path-like, optional
+        Default `notebooks_folder`.
+
+    Returns
+    -------
+    pathlib.Path
 
     Raises
     ------
@@ -88,7 +99,17 @@ def find_lesson(name, folder=None):
 
 
 def default_workspace(instructor=False):
-    """``$TSO_WORKSPACE``, or ``workspace/`` beside the lessons (``workspace-instructor/`` for an instructor)."""
+    """Return where learners work: ``$TSO_WORKSPACE``, or ``workspace/`` beside the lessons.
+
+    Parameters
+    ----------
+    instructor : bool
+        ``workspace-instructor/`` instead.
+
+    Returns
+    -------
+    pathlib.Path
+    """
     chosen = os.environ.get("TSO_WORKSPACE")
     if chosen:
         return Path(chosen).expanduser()
@@ -96,7 +117,7 @@ def default_workspace(instructor=False):
 
 
 def learner_copy(notebook, instructor=False):
-    """A notebook as a learner opens it: no outputs, no cells tagged ``solution``.
+    """Make of a notebook what a learner opens: no outputs, no cells tagged ``solution``.
 
     Parameters
     ----------
@@ -141,6 +162,13 @@ def prepare(workspace=None, *, instructor=False, notebooks=None):
     dict of str to str
         What was done with each file: "new", "as it was", "updated", "yours, kept", or "yours, kept; the lesson has
         changed" (then `reset` gives the new one).
+
+    Raises
+    ------
+    ValueError
+        If the workspace is the folder of the lessons.
+    OSError
+        If the workspace cannot be created.
     """
     notebooks = Path(notebooks or notebooks_folder())
     workspace = Path(workspace or default_workspace(instructor))
@@ -173,7 +201,9 @@ def reset(lesson, workspace=None, *, instructor=False, notebooks=None):
     ----------
     lesson : str or int
         Number or name of the lesson.
-    workspace, instructor, notebooks
+    workspace : path-like, optional
+    instructor : bool
+    notebooks : path-like, optional
         As for `prepare`.
 
     Returns
