@@ -33,7 +33,19 @@ GOOD, NOTE, BAD = "ok", "note", "problem"
 
 @dataclass(frozen=True)
 class Check:
-    """What one check found. `state` is "ok", "note" (the lessons work all the same) or "problem"."""
+    """What one check found.
+
+    Attributes
+    ----------
+    name : str
+        What was looked at.
+    state : str
+        "ok", "note" (the lessons work all the same) or "problem".
+    found : str
+        In words.
+    advice : str
+        What to do; empty where there is nothing to do.
+    """
 
     name: str
     state: str
@@ -42,7 +54,15 @@ class Check:
 
 
 class Memory(NamedTuple):
-    """Memory in bytes, and who says so: "this machine", or the control group that this process belongs to."""
+    """Memory, and who says so.
+
+    Attributes
+    ----------
+    available, total : float
+        Bytes.
+    of : str
+        "this machine", or the control group that this process belongs to.
+    """
 
     available: float
     total: float
@@ -50,7 +70,7 @@ class Memory(NamedTuple):
 
 
 def checks(root=None, network=True) -> Iterator[Check]:
-    """Yield all checks, one after the other, so that the slow ones can be shown as they come.
+    """Run all checks, one after the other, so that the slow ones can be shown as they come.
 
     Parameters
     ----------

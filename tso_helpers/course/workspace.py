@@ -48,7 +48,7 @@ _ANOTHER = "choose another folder with --workspace or TSO_WORKSPACE"
 
 
 def notebooks_folder():
-    """Return the folder with the lessons: ``$TSO_NOTEBOOKS``, or ``notebooks/`` of the checkout that holds the package.
+    """Return the folder with the lessons: ``$TSO_NOTEBOOKS``, or ``notebooks/`` of the package's checkout.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def notebooks_folder():
 
 
 def lessons(folder=None):
-    """Return the lessons in order.
+    """List the lessons in order.
 
     Parameters
     ----------
@@ -88,12 +88,12 @@ def lessons(folder=None):
 
 
 def find_lesson(name, folder=None):
-    """Return a lesson's notebook by its number or name: ``1``, ``"01"``, ``"01_download_and_quick_looks"``.
+    """Find a lesson's notebook by its number or name.
 
     Parameters
     ----------
     name : str or int
-        Number or name of the lesson.
+        ``1``, ``"01"`` or ``"01_download_and_quick_looks"``.
     folder : path-like, optional
         Default `notebooks_folder`.
 
@@ -140,7 +140,7 @@ def default_workspace(instructor=False):
 
 
 def learner_copy(notebook, instructor=False):
-    """Return a notebook as a learner opens it: no outputs, no cells tagged ``solution``.
+    """Make of a notebook what a learner opens: no outputs, no cells tagged ``solution``.
 
     Parameters
     ----------
@@ -206,7 +206,9 @@ def reset(lesson, workspace=None, *, instructor=False, notebooks=None):
     ----------
     lesson : str or int
         Number or name of the lesson.
-    workspace, instructor, notebooks
+    workspace : path-like, optional
+    instructor : bool
+    notebooks : path-like, optional
         As for `prepare`.
 
     Returns

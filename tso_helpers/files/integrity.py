@@ -50,6 +50,11 @@ def read_json(path, kind: type = dict):
     kind : type
         What it must hold at its top level.
 
+    Returns
+    -------
+    object
+        Of that kind.
+
     Raises
     ------
     FileNotFoundError
@@ -68,7 +73,7 @@ def read_json(path, kind: type = dict):
 
 
 def fits_problem(path, expected: int | None = None) -> str | None:
-    """Why a file is not a whole FITS file, or None if it is.
+    """Say why a file is not a whole FITS file.
 
     Every header is read, and the length that they promise is compared with the length on disk. That finds a file that
     was cut anywhere, in milliseconds, without reading its pixels. Zeros after the last unit are padding (tape blocks).
@@ -82,6 +87,7 @@ def fits_problem(path, expected: int | None = None) -> str | None:
     Returns
     -------
     str or None
+        None if it is whole.
     """
     from astropy.io import fits
     from astropy.utils.exceptions import AstropyUserWarning
@@ -105,7 +111,17 @@ def fits_problem(path, expected: int | None = None) -> str | None:
 
 
 def checksum(path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    """Return the checksum of a file's bytes.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    str
+        SHA-256, in hexadecimal.
+    """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

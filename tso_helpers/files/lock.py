@@ -26,6 +26,10 @@ def hold(path, *, wait: bool = True) -> Iterator[None]:
     wait : bool
         Wait until it is free; without, raise `Busy`.
 
+    Yields
+    ------
+    None
+
     Raises
     ------
     Busy

@@ -163,7 +163,17 @@ def save_table(table, path, replace=False):
 
 
 def digest(identity) -> str:
-    """Return sixteen characters that stand for an identity."""
+    """Return sixteen characters that stand for an identity.
+
+    Parameters
+    ----------
+    identity : dict
+        What `is_current` and `save` take.
+
+    Returns
+    -------
+    str
+    """
     text = json.dumps(identity, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 

@@ -66,7 +66,7 @@ _SIBLINGS = (
 
 
 def connect(which=None, *, root=None, progress=True):
-    """Archive that answers for the chosen observation.
+    """Return the archive that answers for the chosen observation.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def connect(which=None, *, root=None, progress=True):
 
 
 def product_path(product, folder):
-    """Where a product lies, or will lie: ``folder/mastDownload/<collection>/<obs_id>/<file>``, as astroquery has it.
+    """Return where a product lies: ``folder/mastDownload/<collection>/<obs_id>/<file>``, as astroquery has it.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def product_path(product, folder):
 
 
 def summary(products, folder=None):
-    """The few columns of a product list that one reads: file name, kind, size in MB, and whether it is on disk.
+    """Return the few columns of a product list that one reads: name, kind, size in MB, and whether it is on disk.
 
     Parameters
     ----------
@@ -176,7 +176,17 @@ class MastArchive(_Archive):
     is_simulated = False
 
     def query_criteria(self, **criteria):
-        """Observations that match the criteria (`astroquery.mast.ObservationsClass.query_criteria`)."""
+        """Find the observations that match (`astroquery.mast.ObservationsClass.query_criteria`).
+
+        Parameters
+        ----------
+        **criteria
+            Column of MAST's table of observations, and the value or values wanted.
+
+        Returns
+        -------
+        astropy.table.Table
+        """
         from astroquery.mast import Observations
 
         with _network_errors():
@@ -184,7 +194,22 @@ class MastArchive(_Archive):
             return Observations.query_criteria(**criteria)
 
     def get_product_list(self, observations):
-        """All files that belong to the observations (`astroquery.mast.ObservationsClass.get_product_list`)."""
+        """List all files that belong to the observations (`astroquery.mast.ObservationsClass.get_product_list`).
+
+        Parameters
+        ----------
+        observations : astropy.table.Table
+            From `query_criteria`.
+
+        Returns
+        -------
+        astropy.table.Table
+
+        Raises
+        ------
+        ArchiveError
+            If there is no network, or there are no observations.
+        """
         from astroquery.mast import Observations
 
         if len(observations) == 0:
@@ -247,7 +272,23 @@ class LocalArchive(_Archive):
         self.is_simulated = simulated
 
     def query_criteria(self, **criteria):
-        """The observations among the files here that match; a warning and an empty table if none does."""
+        """Find the observations among the files here that match.
+
+        Parameters
+        ----------
+        **criteria
+            As for `MastArchive.query_criteria`.
+
+        Returns
+        -------
+        astropy.table.Table
+            Empty, with a warning, if none does.
+
+        Raises
+        ------
+        astroquery.exceptions.InvalidQueryError
+            If there is no such criterion.
+        """
         table = _observations(self._headers())
         keep = np.ones(len(table), dtype=bool)
         for name, value in criteria.items():
@@ -266,7 +307,22 @@ class LocalArchive(_Archive):
         return table[keep]
 
     def get_product_list(self, observations):
-        """The files of the observations, and those that only the real archive has."""
+        """List the files of the observations, and those that only the real archive has.
+
+        Parameters
+        ----------
+        observations : astropy.table.Table
+            From `query_criteria`.
+
+        Returns
+        -------
+        astropy.table.Table
+
+        Raises
+        ------
+        ArchiveError
+            If there are no observations.
+        """
         if len(observations) == 0:
             raise ArchiveError("there are no observations to list products of: the query before this one found none")
         wanted = {str(obsid) for obsid in np.atleast_1d(observations["obsid"])}
@@ -277,7 +333,26 @@ class LocalArchive(_Archive):
         return Table(rows=rows, masked=True)
 
     def download(self, products, *, progress=True, attempts=5):
-        """Nothing to fetch: report where the files are. Raises ArchiveError for a file that only MAST has."""
+        """Report where the files are: there is nothing to fetch.
+
+        Parameters
+        ----------
+        products : astropy.table.Table
+            Product list.
+        progress : bool
+        attempts : int
+            As for `MastArchive.download`, and without effect.
+
+        Returns
+        -------
+        astropy.table.Table
+            Local path and status of each, as of `MastArchive.download`.
+
+        Raises
+        ------
+        ArchiveError
+            If a product is not among the files: only MAST has it.
+        """
         here = {path.name: path for path, _ in self._headers()}
         missing = sorted(str(name) for name in products["productFilename"] if str(name) not in here)
         if missing:

@@ -95,7 +95,18 @@ class Checkpoints:
         self.folder = Path(folder)
 
     def name(self, prefix: str, **identity) -> str:
-        """Return the name of a checkpoint: readable prefix, and a digest of all that decides on its contents."""
+        """Name a checkpoint: readable prefix, and a digest of all that decides on its contents.
+
+        Parameters
+        ----------
+        prefix : str
+        **identity
+            What decides on the contents.
+
+        Returns
+        -------
+        str
+        """
         text = json.dumps(identity, sort_keys=True, default=str)
         return f"{prefix}-{hashlib.sha256(text.encode('utf-8')).hexdigest()[:12]}"
 

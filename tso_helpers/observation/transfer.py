@@ -70,17 +70,45 @@ def download_file(url, path, *, attempts=5, pause=1.0, bar=None):
 
 
 def part_of(path):
-    """Where the beginning of a file is kept while it is being downloaded."""
+    """Return where the beginning of a file is kept while it is being downloaded.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    pathlib.Path
+    """
     return Path(path).with_name(Path(path).name + ".part")
 
 
 def size_on_disk(path):
-    """Size of a file in bytes; 0 if there is none."""
+    """Return the size of a file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+
+    Returns
+    -------
+    int
+        Bytes; 0 if there is none.
+    """
     return path.stat().st_size if path.is_file() else 0
 
 
 def short_error(error):
-    """One line for an exception: its kind and the beginning of what it says."""
+    """Put an exception on one line: its kind and the beginning of what it says.
+
+    Parameters
+    ----------
+    error : Exception
+
+    Returns
+    -------
+    str
+    """
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:160]}" if text else type(error).__name__
 
