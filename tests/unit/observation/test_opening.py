@@ -356,7 +356,7 @@ def test_parameters_make_other_ramps_and_other_checkpoints(obs):
 def test_a_new_file_or_version_is_not_answered_from_an_old_checkpoint(obs, root, monkeypatch):
     obs.after("dq_init").close()
     monkeypatch.setattr(opening, "version", lambda name: "99")
-    obs.after("dq_init").close()
+    tso.open_observation(SMALL, root=root, progress=False).after("dq_init").close()
     assert len(entries(obs)) == 2
     obs.uncal().touch()
     again = tso.open_observation(SMALL, root=root, progress=False)

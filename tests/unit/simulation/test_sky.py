@@ -64,7 +64,7 @@ def test_scene_counts_come_out_as_published():
         bright = light.wavelength > 2.85
         centroid = ((row * image).sum(axis=0) / np.maximum(image.sum(axis=0), 1e-9))[bright]
         assert (
-            np.abs(centroid - detector.MODE.detector(name).trace(bright)).max() < 0.5
+            np.abs(centroid - detector.MODE.detector(name).trace(np.flatnonzero(bright))).max() < 0.5
         )  # wings are cut at the frame's edge
     image = scene.Scene("NRS1", FULL).star(0) * 63.14 / detector.get("NRS1").gain
     assert image[11, 2000] == pytest.approx(27_000, rel=0.05)
