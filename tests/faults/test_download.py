@@ -138,7 +138,7 @@ def test_fifty_kills_at_random(line, etag):
 
 @pytest.mark.parametrize("etag", ['"1"', None], ids=["versions-named", "versions-not-named"])
 def test_a_kill_before_every_single_operation_on_a_file(line, etag):
-    """Exhaustive where chance would rarely hit: every opening, renaming, cutting and deleting, in a resumed download."""
+    """Where chance would rarely hit: each opening, renaming, cutting and deleting of a file, in a resumed download."""
     uri = next(iter(line.mast.files))
     line.mast.files, line.mast.products = {uri: line.mast.files[uri]}, {"100": line.mast.products["100"][:1]}
     line.mast.etag, line.mast.pause, line.mast.piece = etag, 0, CHUNK
@@ -152,4 +152,5 @@ def test_a_kill_before_every_single_operation_on_a_file(line, etag):
         line.mast.break_after = []
         line.check_complete()
         shutil.rmtree(line.folder)
+    print(f"killed before each of {number - 1} operations")
     assert number > 12, "the audit hook has seen next to nothing"

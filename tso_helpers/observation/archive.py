@@ -205,10 +205,12 @@ class MastArchive(_Archive):
         ArchiveError
             No network, no observations, or observations of which the archive holds no file.
         """
+        from astroquery.exceptions import NoResultsWarning
         from astroquery.mast import Observations
 
         _require_observations(observations)
-        with _network_errors():
+        with _network_errors(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", NoResultsWarning)  # the error below says more
             products = Observations.get_product_list(observations)
         if len(products) == 0:
             names = ", ".join(str(name) for name in np.atleast_1d(observations["obs_id"])[:5])
