@@ -8,6 +8,7 @@ import shlex
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -129,7 +130,10 @@ def data(
     from .simulation.recipe import EFFECTS
 
     if fetch:
-        _fetch(out, _names(detectors), check, prune)
+        simulated = {"integrations": integrations, "groups": groups, "decimation": decimation, "columns": columns}
+        simulated |= {"seed": seed, "without": without, "plant": plant, "workers": workers}
+        _refuse_with_fetch([name for name, value in simulated.items() if value is not None])
+        _fetch(out, _names(detectors, upper=True), check, prune)
         return
     if "?" in (without, plant):
         from .simulation.examples import NAMES
@@ -210,6 +214,14 @@ def _prune(folder):
     typer.echo(f"{folder}: checkpoints deleted, {freed / 1e6:.0f} MB freed; a lesson computes what it needs again")
 
 
+def _refuse_with_fetch(names):
+    if names:
+        raise ValueError(
+            f"--{names[0]} shapes the simulated exposure; the real one is as it is. With --fetch go --out, "
+            "--detectors, --check and --prune"
+        )
+
+
 def _fetch(out, detectors, check, prune):
     from . import observation
     from .observation import archive
@@ -218,17 +230,35 @@ def _fetch(out, detectors, check, prune):
         _prune(out or observation.mast_folder())
         return
     mast = archive.MastArchive(out or observation.mast_folder())
-    products = mast.get_unique_product_list(mast.query_criteria(**archive.CRITERIA))
+    products = mast.get_unique_product_list(_observations(mast))
     uncal = mast.filter_products(products, **archive.UNCAL)
+    if len(uncal) == 0:
+        raise RuntimeError(f"MAST lists {len(products)} files of the observation, and none of them is an uncal file")
     if detectors:
         endings = tuple(f"_{name.lower()}_uncal.fits" for name in detectors)
         uncal = uncal[[str(name).endswith(endings) for name in uncal["productFilename"]]]
     if len(uncal) == 0:
-        raise ValueError("MAST lists no uncal file for these options; detectors are NRS1 and NRS2")
+        raise ValueError("MAST lists no uncal file for these detectors; there are NRS1 and NRS2")
     typer.echo("\n".join(archive.summary(uncal, mast.folder).pformat(max_lines=-1, max_width=-1)))
     if not check:
         mast.download(uncal)
         typer.echo(f"All in {mast.folder}. To use them in the lessons: export TSO_OBSERVATION=mast")
+
+
+def _observations(mast):
+    from astroquery.exceptions import NoResultsWarning
+
+    from .observation import archive
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NoResultsWarning)  # the error below says more
+        found = mast.query_criteria(**archive.CRITERIA)
+    if len(found) == 0:
+        criteria = ", ".join(f"{name} {value}" for name, value in archive.CRITERIA.items())
+        raise RuntimeError(
+            f"MAST finds no observation with {criteria}: it may be at work on its lists; try again later"
+        )
+    return found
 
 
 # --- tso env ---------------------------------------------------------------------------------------------------

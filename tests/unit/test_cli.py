@@ -140,6 +140,46 @@ def test_fetch_without_a_network_says_so():
         assert "tso doctor" in tso("data", "--fetch", code=1)
 
 
+def test_fetch_of_an_observation_without_products(server, mast, tmp_path):  # noqa: F811
+    mast.products.clear()
+    text = tso("data", "--fetch", "--out", tmp_path / "real", code=1)
+    assert "MAST lists no file for jw01366-o003" in text
+    assert "Traceback" not in text
+
+
+def test_fetch_of_an_observation_without_raw_files(server, mast, tmp_path):  # noqa: F811
+    mast.products = {"100": [row for row in mast.products["100"] if row["productSubGroupDescription"] != "UNCAL"]}
+    assert "none of them is an uncal file" in tso("data", "--fetch", "--out", tmp_path / "real", code=1)
+
+
+def test_fetch_that_finds_nothing(server, mast, tmp_path):  # noqa: F811
+    mast.observations.clear()
+    text = tso("data", "--fetch", "--out", tmp_path / "real", code=1)
+    assert "MAST finds no observation with instrument_name NIRSpec/SLIT" in text
+    assert "proposal_id 1366" in text
+
+
+def test_fetch_refuses_a_hostile_name(server, mast, tmp_path):  # noqa: F811
+    mast.products["100"][0]["obs_id"] = "../../.."
+    text = tso("data", "--fetch", "--out", tmp_path / "real", code=1)
+    assert mast.products["100"][0]["productFilename"] in text
+    assert "obs_id cannot be used" in text
+    assert not mast.downloads
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--groups", -3), ("--seed", -1), ("--workers", -3), ("--integrations", "-1"), ("--plant", "")],
+)
+def test_fetch_refuses_what_belongs_to_the_simulation(server, mast, option, value):  # noqa: F811
+    assert f"{option} shapes the simulated exposure" in tso("data", "--fetch", option, value, code=1)
+    assert not mast.requests
+
+
+def test_fetch_of_a_detector_that_is_none(server, mast):  # noqa: F811
+    assert "there are NRS1 and NRS2" in tso("data", "--fetch", "--detectors", "-1", code=1)
+
+
 # --- env
 
 
@@ -411,6 +451,11 @@ def test_the_summary_lines_up():
     assert second.startswith("01_long  FAILED")
     (slow,) = cli.run_summary({"00_a": headless.Report(seconds=60.5)})
     assert slow.endswith("0 of 0 asserts ran, over the budget of 60 s")
+
+
+@pytest.mark.parametrize("seconds", ["-1", "0", "nan", "inf"])
+def test_run_refuses_a_timeout_that_is_none(notebooks, seconds):
+    assert f"--timeout {seconds}: give the seconds" in tso("run", "--timeout", seconds, code=1)
 
 
 # --- doctor

@@ -9,7 +9,9 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["checksum", "describe", "fits_problem", "inside", "problems", "read_json"]
+__all__ = ["checksum", "checksum_problem", "describe", "fits_problem", "inside", "plain_name", "problems", "read_json"]
+
+LONGEST_NAME = 200  # bytes; file systems take 255, and endings like .part are added
 
 
 def inside(folder, name) -> Path:
@@ -39,6 +41,35 @@ def inside(folder, name) -> Path:
     if not str(name).strip() or path.is_absolute() or ".." in path.parts or path == Path("."):
         raise ValueError(f"{str(name)!r} is not the name of a file in {folder}")
     return Path(folder) / path
+
+
+def plain_name(name) -> str:
+    """Return a name that comes from a file or from a server, if it is that of a file or folder and nothing more.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If it is empty, hidden (begins with a dot, as ``..`` does), holds a slash, a backslash, a colon or a character
+        that cannot be printed, or is too long for a file system.
+
+    Examples
+    --------
+    >>> plain_name("jw01366003001_04101_00001-seg001_nrs1")
+    'jw01366003001_04101_00001-seg001_nrs1'
+    """
+    text = str(name)
+    hostile = text.strip() != text or text.startswith(".") or not text.isprintable() or set(text) & set("/\\:")
+    if not text or hostile or len(os.fsencode(text)) > LONGEST_NAME:
+        raise ValueError(f"{text[:200]!r} is not the plain name of a file")
+    return text
 
 
 def read_json(path, kind: type = dict):
@@ -108,6 +139,31 @@ def fits_problem(path, expected: int | None = None) -> str | None:
     if expected is not None and length != expected:
         return f"{length:,} bytes, and {expected:,} were announced"
     return None
+
+
+def checksum_problem(path) -> str | None:
+    """Say why a FITS file does not agree with the checksums in its own headers; None if it does or has none.
+
+    Parameters
+    ----------
+    path : path-like
+        A whole FITS file, see `fits_problem`; all of it is read where it has checksums.
+
+    Returns
+    -------
+    str or None
+    """
+    from astropy.io import fits
+    from astropy.utils.exceptions import AstropyUserWarning
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", AstropyUserWarning)
+        with fits.open(path, memmap=True, checksum=True) as hdus:
+            len(hdus)  # reads, and verifies, every unit
+    failed = [
+        " ".join(str(warning.message).split()) for warning in caught if "verification failed" in str(warning.message)
+    ]
+    return failed[0].rstrip(".") if failed else None
 
 
 def checksum(path) -> str:
