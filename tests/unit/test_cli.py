@@ -96,7 +96,7 @@ def test_check_tells_whole_from_damaged(tmp_path, exposure):
     victim.write_bytes(content[:-1])
     assert "builds what is missing" in tso("data", "--check", "--out", tmp_path / "x", code=1)
     victim.write_bytes(b"x" * len(content))
-    assert "is damaged" in tso("data", "--check", "--out", tmp_path / "x", code=1)
+    assert "is not whole" in tso("data", "--check", "--out", tmp_path / "x", code=1)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 from stdatamodels.jwst import datamodels
 
 from tso_helpers import ramps
+from tso_helpers.files import models
 
 finite = st.floats(-1e5, 1e5)
 
@@ -155,7 +156,7 @@ def _model(shape=(4, 8, 3, 20)):
 
 def test_cut_keeps_the_chosen_part_and_says_so():
     model = _model()
-    part = ramps.cut(model, integrations=slice(1, 3), columns=slice(6, 10))
+    part = models.cut(model, integrations=slice(1, 3), columns=slice(6, 10))
     assert np.array_equal(part.data, model.data[1:3, :, :, 6:10])
     assert np.array_equal(part.pixeldq, model.pixeldq[:, 6:10])
     assert part.groupdq.shape == part.data.shape
@@ -167,15 +168,15 @@ def test_cut_keeps_the_chosen_part_and_says_so():
 
 
 def test_cut_groups_are_farther_apart():
-    part = ramps.cut(_model(), groups=slice(None, None, 3))
+    part = models.cut(_model(), groups=slice(None, None, 3))
     exposure = part.meta.exposure
     assert (exposure.ngroups, exposure.groupgap, exposure.nframes) == (3, 14, 1)
     assert exposure.group_time == pytest.approx(13.53)
-    assert ramps.cut(_model(), groups=slice(2, None)).meta.exposure.drop_frames1 == 10
+    assert models.cut(_model(), groups=slice(2, None)).meta.exposure.drop_frames1 == 10
 
 
 def test_cut_leaves_something_without_gaps():
     with pytest.raises(ValueError, match="nothing is left"):
-        ramps.cut(_model(), integrations=slice(9, 10))
+        models.cut(_model(), integrations=slice(9, 10))
     with pytest.raises(ValueError, match="columns are cut without gaps"):
-        ramps.cut(_model(), columns=slice(0, 10, 2))
+        models.cut(_model(), columns=slice(0, 10, 2))

@@ -294,7 +294,8 @@ class Observation:
         chosen = _integrations(integrations, file.shape[0])
         self._activate()
         detector1.load_steps()
-        return ramp_after(Request(file, chosen, parameters, self._identity), step, self._checkpoints)
+        identity = {} if step == RAW else self._identity  # the raw ramp needs no reference files
+        return ramp_after(Request(file, chosen, parameters, identity), step, self._checkpoints)
 
     def identity(self, detector="NRS1", segment=1, integrations=None, *, parameters=None) -> dict:
         """Return what decides on a result: file, integrations, parameters, versions and reference files.

@@ -145,10 +145,9 @@ def _refuse_another(folder: Path, recipe: Recipe):
 
 def recipe_key(path: Path) -> str | None:
     """Return the key of the recipe that an uncal file was made from, as its header has it; None if it is unreadable."""
-    try:
-        return str(fits.getheader(path).get("SIMRECIP", f"no recipe in {Path(path).name}"))
-    except OSError:
+    if integrity.fits_problem(path):
         return None
+    return str(fits.getheader(path).get("SIMRECIP", f"no recipe in {Path(path).name}"))
 
 
 def _drop_damaged(folder: Path, recipe: Recipe):

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from stdatamodels.jwst.datamodels import RampModel
 
-from tso_helpers import plotting
+from tso_helpers.course.explorer import ramp_explorer
 
 INTEGRATIONS, GROUPS, ROWS, COLUMNS = 3, 5, 4, 6
 SATURATED = 2
@@ -37,7 +37,7 @@ def _truth(detector, segment, integration):
 
 @pytest.fixture
 def explorer():
-    made = plotting.ramp_explorer(
+    made = ramp_explorer(
         {"NRS1": _ramp(100), "NRS2": _ramp(500, columns=4)},
         limits={"NRS1": np.full((ROWS, COLUMNS), 300.0)},
         truth=_truth,
@@ -97,16 +97,16 @@ def test_what_is_not_there_cannot_be_chosen(explorer, wrong, message):
 
 
 def test_opens_at_the_brightest_pixel_without_a_start():
-    made = plotting.ramp_explorer({"NRS1": _ramp()})
+    made = ramp_explorer({"NRS1": _ramp()})
     assert (made.integration, made.row, made.column) == (0, ROWS - 1, COLUMNS - 1)
     assert "limit" not in made.describe()
 
 
 def test_limits_must_fit():
     with pytest.raises(ValueError, match="do not fit"):
-        plotting.ramp_explorer({"NRS1": _ramp()}, limits={"NRS1": np.zeros((64, 6))})
+        ramp_explorer({"NRS1": _ramp()}, limits={"NRS1": np.zeros((64, 6))})
     with pytest.raises(ValueError, match="no ramp"):
-        plotting.ramp_explorer({})
+        ramp_explorer({})
 
 
 def test_controls_bear_their_names(explorer):
@@ -155,5 +155,5 @@ def test_one_output_holds_controls_picture_and_words(explorer):
 
 def test_a_pixel_without_limit_has_none_drawn():
     limits = np.full((ROWS, COLUMNS), np.nan)
-    made = plotting.ramp_explorer({"NRS1": _ramp()}, limits={"NRS1": limits})
+    made = ramp_explorer({"NRS1": _ramp()}, limits={"NRS1": limits})
     assert not [line for line in made.plot().lines if line.get_label().startswith("limit")]

@@ -4,22 +4,25 @@ import numpy as np
 import pytest
 from stdatamodels.jwst import datamodels
 
-from tso_helpers import detector1, trace
+from tso_helpers import detector1, instrument, trace
 
 
 def ramp(detector="NRS1", columns=2048, xstart=1, integrations=2, groups=3):
     """A ramp with a spectrum where the detector has one: brighter by 1000 DN per group on a trace of sigma 1 pixel."""
     rng = np.random.default_rng(2)
     x = np.arange(columns) + xstart - 1
-    trace = {"NRS1": 28.8 - 0.0169 * x + 4.04e-6 * x**2, "NRS2": 7.35 + 3.4e-4 * x + 4.16e-6 * x**2}[detector]
-    light = 1000 * np.exp(-0.5 * (np.arange(32)[:, None] - trace) ** 2)
+    middle = {"NRS1": 28.8 - 0.0169 * x + 4.04e-6 * x**2, "NRS2": 7.35 + 3.4e-4 * x + 4.16e-6 * x**2}[detector]
+    light = 1000 * np.exp(-0.5 * (np.arange(32)[:, None] - middle) ** 2)
     if detector == "NRS1":
         light[:, x < 580] = 0
     data = light * np.arange(groups)[:, None, None] + rng.normal(0, 3, (integrations, groups, 32, columns))
     model = datamodels.RampModel(data=data.astype(np.float32))
     model.meta.instrument.name, model.meta.instrument.detector = "NIRSPEC", detector
-    model.meta.subarray.xstart = xstart
-    return model, trace
+    mode = instrument.NIRSPEC_G395H
+    model.meta.instrument.filter, model.meta.instrument.grating = mode.filter, mode.grating
+    model.meta.exposure.type, model.meta.target.proposer_name = mode.exposure_type, mode.trace_target
+    model.meta.subarray.name, model.meta.subarray.xstart = mode.subarray, xstart
+    return model, middle
 
 
 def test_the_steps_are_all_there_in_the_pipelines_order():
@@ -44,7 +47,7 @@ def test_nonsense_orders_and_parameters():
     model, _ = ramp(columns=32)
     with pytest.raises(ValueError, match="jump comes after saturation"):
         detector1.run(model, "saturation", since="jump")
-    with pytest.raises(ValueError, match="parameters for jumps"):
+    with pytest.raises(ValueError, match="parameters for 'jumps'"):
         detector1.run(model, "one_over_f", since="dark_current", parameters={"jumps": {}})
     with pytest.raises(ValueError, match="jump has no parameter rejection_treshold"):
         detector1.apply(model, "jump", rejection_treshold=5)
@@ -52,12 +55,12 @@ def test_nonsense_orders_and_parameters():
 
 @pytest.mark.parametrize(("detector", "half_width"), [("NRS1", 12), ("NRS1", 5), ("NRS2", 8)])
 def test_the_background_lies_beside_the_trace(detector, half_width):
-    model, trace = ramp(detector)
+    model, middle = ramp(detector)
     mask = trace.background(model, half_width)
     first = {"NRS1": 300, "NRS2": 4}[detector]
     rows = np.arange(32)[:, None]
-    far = np.abs(rows - trace) > half_width + 1
-    near = np.abs(rows - trace) < half_width - 1
+    far = np.abs(rows - middle) > half_width + 1
+    near = np.abs(rows - middle) < half_width - 1
     inside = slice(first, 2044)
     assert mask[:, :first].all()
     assert mask[:, 2044:].all()

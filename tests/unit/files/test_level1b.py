@@ -6,6 +6,7 @@ from astropy.io import fits
 from stdatamodels.jwst import datamodels
 
 from tso_helpers.files import level1b as uncal
+from tso_helpers.files import models
 from tso_helpers.simulation import level1b
 from tso_helpers.simulation.recipe import Recipe
 
@@ -17,7 +18,7 @@ def path(tmp_path):
     """Segment 2 of NRS2: 4 integrations, counts that say where they stand."""
     rng = np.random.default_rng(1)
     counts = rng.integers(0, 65536, size=(4, 3, 32, 16), dtype=np.uint16)
-    path = level1b.path(tmp_path / "some folder, é", level1b.science_name("NRS2", 2))
+    path = uncal.archive_path(tmp_path / "some folder, é", level1b.science_name("NRS2", 2))
     header, times = level1b.science_header(RECIPE, "NRS2", 2), level1b.integration_times(RECIPE, 2)
     level1b.write(path, header, counts.shape, iter(counts), times)
     return path
@@ -42,7 +43,7 @@ def test_identity_changes_with_the_file(path):
 
 
 def test_the_whole_file_is_what_the_data_model_reads(path):
-    with datamodels.RampModel(path) as wanted, uncal.read(path) as found:
+    with datamodels.RampModel(path) as wanted, models.read(path) as found:
         assert type(found) is datamodels.RampModel
         np.testing.assert_array_equal(found.data, wanted.data)
         assert found.data.dtype == np.float32
@@ -53,7 +54,7 @@ def test_the_whole_file_is_what_the_data_model_reads(path):
 
 
 def test_only_the_integrations_asked_for(path):
-    with datamodels.RampModel(path) as whole, uncal.read(path, slice(1, 3)) as found:
+    with datamodels.RampModel(path) as whole, models.read(path, slice(1, 3)) as found:
         np.testing.assert_array_equal(found.data, whole.data[1:3])
         assert found.int_times["integration_number"].tolist() == [7, 8]
         exposure = found.meta.exposure
@@ -63,7 +64,7 @@ def test_only_the_integrations_asked_for(path):
 
 
 def test_what_was_read_does_not_depend_on_the_file(path):
-    found = uncal.read(path)
+    found = models.read(path)
     before = found.data.copy()
     path.unlink()
     found.data += 1  # writable, too
@@ -71,11 +72,11 @@ def test_what_was_read_does_not_depend_on_the_file(path):
 
 
 def test_a_saved_ramp_is_read_back(path, tmp_path):
-    with uncal.read(path) as model:
+    with models.read(path) as model:
         model.groupdq[2, 1, 5, 5] = 4
         model.pixeldq[3, 3] = 1
         model.save(str(tmp_path / "ramp.fits"))
-    with uncal.read(tmp_path / "ramp.fits", slice(2, 4)) as found, uncal.read(path) as whole:
+    with models.read(tmp_path / "ramp.fits", slice(2, 4)) as found, models.read(path) as whole:
         np.testing.assert_array_equal(found.data, whole.data[2:])
         assert found.groupdq[0, 1, 5, 5] == 4
         assert found.groupdq.sum() == 4
@@ -87,7 +88,7 @@ def test_a_saved_ramp_is_read_back(path, tmp_path):
 def test_a_file_that_was_cut_short(path, keep):
     contents = path.read_bytes()
     path.write_bytes(contents[:keep])
-    with pytest.raises(OSError, match=r"_uncal\.fits (was cut short|cannot be read).*fetch it again"):
+    with pytest.raises(OSError, match=r"_uncal\.fits cannot be read.*fetch it again"):
         uncal.describe(path)
 
 

@@ -10,6 +10,13 @@ from tso_helpers.files import products
 NAME = "jw01366003001_04101_00001-seg002_nrs1_{}.fits"
 
 
+MADE_OF = {"file": "jw", "integrations": [0, 2, 2], "packages": {"jwst": "3.0"}}
+
+
+def save(model, folder, identity=MADE_OF, **how):
+    return products.save(model, folder / products.name_of(model), identity, **how)
+
+
 @pytest.fixture
 def model():
     model = datamodels.CubeModel((2, 3, 4))
@@ -22,7 +29,7 @@ def model():
 
 
 def test_rates_are_saved_as_they_are(model, tmp_path):
-    path = products.save_rateints(model, tmp_path / "new" / "folder")
+    path = save(model, tmp_path / "new" / "folder")
     assert path.name == NAME.format("rateints")
     assert model.meta.filename == NAME.format("uncal"), "the model is left as it was"
     with datamodels.open(path) as stored:
@@ -34,20 +41,20 @@ def test_rates_are_saved_as_they_are(model, tmp_path):
 
 
 def test_the_same_again_leaves_the_file_alone(model, tmp_path):
-    before = products.save_rateints(model, tmp_path).stat()
-    after = products.save_rateints(model, tmp_path).stat()
+    before = save(model, tmp_path).stat()
+    after = save(model, tmp_path).stat()
     assert (before.st_mtime_ns, before.st_ino) == (after.st_mtime_ns, after.st_ino)
 
 
 @pytest.mark.parametrize("array", ["data", "err", "dq"])
 def test_other_values_are_not_overwritten_unless_asked_for(model, tmp_path, array):
-    path = products.save_rateints(model, tmp_path)
+    path = save(model, tmp_path)
     old = path.read_bytes()
     getattr(model, array)[1, 1, 1] = 5
     with pytest.raises(FileExistsError, match="replace=True"):
-        products.save_rateints(model, tmp_path)
+        save(model, tmp_path)
     assert path.read_bytes() == old
-    products.save_rateints(model, tmp_path, replace=True)
+    save(model, tmp_path, replace=True)
     with datamodels.open(path) as stored:
         assert getattr(stored, array)[1, 1, 1] == 5
 
@@ -60,14 +67,14 @@ def test_a_failed_save_leaves_nothing(model, tmp_path, monkeypatch):
 
     monkeypatch.setattr(datamodels.CubeModel, "save", fail)
     with pytest.raises(OSError, match="no space"):
-        products.save_rateints(model, tmp_path)
+        save(model, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_model_without_a_name(model):
     model.meta.filename = None
-    with pytest.raises(ValueError, match="filename is None"):
-        products.rateints_name(model)
+    with pytest.raises(ValueError, match="file name is None"):
+        products.name_of(model)
 
 
 def test_tables(tmp_path):

@@ -2,11 +2,11 @@
 
 import os
 import threading
-import time
 import warnings
 
 import pytest
 
+from tso_helpers.files import atomic
 from tso_helpers.observation import checkpoints
 from tso_helpers.observation.checkpoints import Checkpoints, CheckpointWarning
 
@@ -83,7 +83,7 @@ def test_no_space_leaves_nothing_behind(store):
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    with pytest.warns(CheckpointWarning, match="No space left on device"):
+    with pytest.warns(CheckpointWarning, match="the disk is full"):
         assert not store.keep("ramp", full, 8)
     assert list(store.folder.iterdir()) == []
 
@@ -114,11 +114,14 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 
 def test_remains_of_killed_processes_are_cleared_but_not_the_work_of_living_ones(store):
-    for name, age in ((".part-dead", 2 * checkpoints._ABANDONED), (".part-alive", 0)):
-        (store.folder / name).mkdir(parents=True)
-        os.utime(store.folder / name, (time.time() - age,) * 2)
-    store.keep("ramp", write(b"x"), 1)
-    assert sorted(path.name for path in store.folder.iterdir()) == [".part-alive", "ramp"]
+    (store.folder / f"{atomic.UNFINISHED}dead").mkdir(parents=True)
+
+    def save(path):
+        store.keep("meanwhile", write(b"x"), 1)
+        path.write_bytes(b"y")
+
+    assert store.keep("ramp", save, 1), "its own folder was not taken for a remainder"
+    assert sorted(path.name for path in store.folder.iterdir()) == ["meanwhile", "ramp"]
 
 
 def test_many_at_once_agree(store):

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from tso_helpers.files import crds_cache as cache_files
 from tso_helpers.observation import crds as crds_environment
 from tso_helpers.simulation import crds_cache
 
@@ -72,7 +73,7 @@ def test_a_configuration_that_others_already_use_is_noticed(tmp_path, monkeypatc
     from crds.core import heavy_client
 
     used = cache(tmp_path / "used", "theirs")
-    for name, value in crds_cache.environment(used).items():
+    for name, value in cache_files.environment(used).items():
         monkeypatch.setenv(name, value)
     heavy_client.get_config_info("jwst")
     with pytest.raises(RuntimeError, match="already calibrates"):

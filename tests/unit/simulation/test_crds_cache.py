@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tso_helpers.files import crds_cache as cache_files
 from tso_helpers.simulation import crds_cache
 
 PARAMETERS = {
@@ -33,7 +34,7 @@ def reference(kind="superbias", detector="NRS1", subarrays=("SUB2048",), content
 def ask_crds(cache, parameters=PARAMETERS, **variables):
     """Ask CRDS, in a process of its own, with nothing but the three variables set."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CRDS")}
-    environment |= crds_cache.environment(cache) | variables
+    environment |= cache_files.environment(cache) | variables
     command = [sys.executable, "-c", ASK, json.dumps(parameters)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -91,7 +92,7 @@ def test_same_references_same_cache(tmp_path):
     assert files[0] == files[1]
     assert all((caches[0] / f).read_bytes() == (caches[1] / f).read_bytes() for f in files[0])
     other = crds_cache.write_cache(tmp_path / "three", [reference(contents=b"another bias")])
-    assert crds_cache.fingerprint(caches[0]) == crds_cache.fingerprint(caches[1]) != crds_cache.fingerprint(other)
+    assert cache_files.fingerprint(caches[0]) == cache_files.fingerprint(caches[1]) != cache_files.fingerprint(other)
 
 
 def test_nothing_is_left_of_a_cache_that_could_not_be_finished(tmp_path):
@@ -107,11 +108,11 @@ def test_nothing_is_left_of_a_cache_that_could_not_be_finished(tmp_path):
 
 def test_a_failed_rewrite_keeps_the_old_cache(tmp_path):
     cache = crds_cache.write_cache(tmp_path / "crds", [reference()])
-    before = crds_cache.fingerprint(cache)
+    before = cache_files.fingerprint(cache)
     with pytest.raises(ValueError, match="two superbias references for NRS1 SUB2048"):
         crds_cache.write_cache(cache, [reference(contents=b"new"), reference()])
-    assert crds_cache.fingerprint(cache) == before
-    assert crds_cache.verify(cache) == []
+    assert cache_files.fingerprint(cache) == before
+    assert cache_files.verify(cache) == []
     assert [path.name for path in tmp_path.iterdir()] == ["crds"]
 
 
@@ -124,15 +125,15 @@ def test_a_cache_is_replaced_as_a_whole(tmp_path):
 
 def test_verify_names_what_is_missing_or_short(tmp_path):
     cache = crds_cache.write_cache(tmp_path / "crds", [reference(contents=b"12345"), reference("dark")])
-    assert crds_cache.verify(cache) == []
+    assert cache_files.verify(cache) == []
     bias, dark = (next((cache / "references").rglob(f"*_{kind}_*")) for kind in ("superbias", "dark"))
     bias.write_bytes(b"123")
     dark.unlink()
-    problems = " | ".join(crds_cache.verify(cache))
-    assert f"{bias} has 3 bytes instead of 5" in problems
-    assert f"{dark} is missing" in problems
-    assert "not a complete" in crds_cache.verify(tmp_path)[0]
-    assert crds_cache.fingerprint(tmp_path) is None
+    problems = " | ".join(cache_files.verify(cache))
+    assert f"{bias.name} has 3 bytes instead of 5" in problems
+    assert f"{dark.name} is missing" in problems
+    assert "not a complete" in cache_files.verify(tmp_path)[0]
+    assert cache_files.fingerprint(tmp_path) is None
 
 
 def test_every_step_of_the_installed_pipeline_has_its_parameters_declared():

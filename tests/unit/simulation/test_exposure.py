@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from tso_helpers.files import level1b as files
 from tso_helpers.simulation import detector, exposure, integration, level1b, scene
 from tso_helpers.simulation.recipe import EFFECTS, Recipe
 from tso_helpers.simulation.truth import open_truth
@@ -21,7 +22,7 @@ def built(tmp_path_factory):
 
 
 def counts(folder, name="NRS1", segment=1):
-    with fits.open(level1b.path(folder, level1b.science_name(name, segment))) as file:
+    with fits.open(files.archive_path(folder, level1b.science_name(name, segment))) as file:
         return file["SCI"].data.copy()
 
 
@@ -92,7 +93,7 @@ def test_files_lie_where_the_archive_puts_them(built):
 def test_headers_and_times(built):
     from jwst import datamodels
 
-    path = level1b.path(built, level1b.science_name("NRS2", 2))
+    path = files.archive_path(built, level1b.science_name("NRS2", 2))
     with datamodels.open(path) as model:
         meta = model.meta
         assert type(model).__name__ == "Level1bModel"
@@ -124,8 +125,8 @@ def test_raw_counts_do_not_depend_on_who_makes_them(built, tmp_path):
     exposure.build(tmp_path, SMALL, workers=1, progress=False)
     for name in ("NRS1", "NRS2"):
         for segment in (1, 2):
-            path = level1b.path(built, level1b.science_name(name, segment))
-            assert path.read_bytes() == level1b.path(tmp_path, level1b.science_name(name, segment)).read_bytes()
+            path = files.archive_path(built, level1b.science_name(name, segment))
+            assert path.read_bytes() == files.archive_path(tmp_path, level1b.science_name(name, segment)).read_bytes()
     # and one integration alone is the one in the file
     assert np.array_equal(counts(built, "NRS1", 2)[1], integration.raw_counts(SMALL, "NRS1", 4))
 
@@ -160,7 +161,7 @@ def test_an_interrupted_build_leaves_nothing_half_written_and_goes_on(tmp_path, 
 
 def test_a_truncated_file_is_built_again(tmp_path):
     exposure.build(tmp_path, SMALL, progress=False)
-    path = level1b.path(tmp_path, level1b.science_name("NRS1", 1))
+    path = files.archive_path(tmp_path, level1b.science_name("NRS1", 1))
     whole = path.read_bytes()
     path.write_bytes(whole[:5000])
     assert not exposure.is_complete(tmp_path, SMALL)

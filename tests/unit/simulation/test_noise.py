@@ -16,8 +16,8 @@ def test_streams_are_independent_of_each_other_and_repeat():
 
 
 def test_frame_times_are_the_published_ones():
-    assert noise.frame_time(32, 2048) == pytest.approx(0.902, abs=1e-6)
-    assert noise.frame_time(32, 32) == pytest.approx(0.01496)
+    assert detector.MODE.frame_time(32, 2048) == pytest.approx(0.902, abs=1e-6)
+    assert detector.MODE.frame_time(32, 32) == pytest.approx(0.01496)
 
 
 @pytest.mark.parametrize("beta", [0.8, 1.0, 1.3])
@@ -78,7 +78,9 @@ def test_white_and_correlated_noise_give_the_published_cds():
     # published after refpix: 13.2 DN in NRS1, 12.9 in NRS2; refpix itself adds the noise of its few pixels
     for name, published in (("NRS1", 13.2), ("NRS2", 12.9)):
         det, maps = detector.get(name), detector.maps(name, 39)
-        correlated = noise.one_over_f(10, detector.ONE_OVER_F / det.gain, noise.stream(1, "f", name), det.reverse)
+        correlated = noise.one_over_f(
+            10, detector.ONE_OVER_F / det.gain, noise.stream(1, "f", name), detector.MODE.detector(name).reverse
+        )
         total = correlated + noise.white_noise(10, maps.white_noise, noise.stream(1, "w", name))
         assert np.diff(total, axis=0)[:, :, 4:-4].std() == pytest.approx(published, rel=0.06)
 

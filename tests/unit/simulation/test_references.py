@@ -47,8 +47,8 @@ def test_references_of_pixels_reach_beyond_the_subarray_and_are_cut_to_it(cache,
     from jwst.lib import reffile_utils
 
     science = datamodels.RampModel((1, 2, 32, 64))
-    sub, det = science.meta.subarray, detector.get("NRS1")
-    sub.xstart, sub.xsize, sub.ystart, sub.ysize = 101, 64, det.substrt2, 32
+    sub, det = science.meta.subarray, detector.MODE.detector("NRS1")
+    sub.xstart, sub.xsize, sub.ystart, sub.ysize = 101, 64, det.first_row, 32
     with read(cache, kind) as model:
         assert model.meta.subarray.ysize == 32 + 2 * references.MARGIN == model.shape[-2]
         part = reffile_utils.get_subarray_model(science, model)
