@@ -77,7 +77,8 @@ def fits_problem(path, expected: int | None = None) -> str | None:
     """Why a file is not a whole FITS file, or None if it is.
 
     Every header is read, and the length that they promise is compared with the length on disk. That finds a file that
-    was cut anywhere, in milliseconds, without reading its pixels. Zeros after the last unit are padding (tape blocks).
+    was cut, in milliseconds, without reading its pixels: anywhere but exactly between two of its units, for which one
+    has to know the length (`expected`) or which units there must be.
 
     Parameters
     ----------

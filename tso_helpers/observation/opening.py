@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from .. import detector1
-from ..files import atomic, level1b
+from ..files import atomic, crds_cache, level1b
 from ..instrument import NIRSPEC_G395H
 from . import checkpoints, crds, logs, published
 from .places import data_root, mast_folder, scratch_folder
@@ -77,7 +77,7 @@ def open_observation(which=None, *, root=None, progress=True, partial=False, tra
     if which == "mast":
         return _open_mast(root, partial)
     folder = _folder(which)
-    files = level1b.find(folder)
+    files = _files(folder)
     science = _one_time_series(files, folder)
     if all(file.simulated for file in science):
         from . import simulated
@@ -87,6 +87,18 @@ def open_observation(which=None, *, root=None, progress=True, partial=False, tra
         _require_complete(science, folder)
     source = Source(folder.name, folder, scratch_folder(folder, root), crds.real(data_root(root) / "crds"), transit)
     return Observation(source, files)
+
+
+def _files(folder) -> list[level1b.Uncal]:
+    """The uncal files in a folder; what is wrong with those of a simulated exposure is said with how to mend it."""
+    try:
+        return level1b.find(folder)
+    except OSError:
+        if any((home / "crds" / crds_cache.MARKER).is_file() for home in (folder, *folder.parents)):
+            from . import simulated
+
+            simulated.check(folder)
+        raise
 
 
 def _folder(which) -> Path:
@@ -171,11 +183,13 @@ def prune(folder, root=None) -> int:
                 pass
             except OSError as error:
                 kept.append(f"{log} could not be deleted ({error.strerror})")
-        freed += atomic.remove_leftovers(place)
-        kept += [f"{path} could not be deleted" for path in atomic.leftovers(place)]
+        try:
+            freed += atomic.remove_leftovers(place)
+        except OSError as error:
+            kept.append(f"{error.filename or place} could not be deleted ({error.strerror})")
     if kept:
         more = f"; and {len(kept) - 3} more" if len(kept) > 3 else ""
-        raise OSError(f"{'; '.join(kept[:3])}{more}. {freed / 1e6:.0f} MB were freed")
+        raise OSError(f"{'; '.join(kept[:3])}{more}. Everything else was deleted")
     return freed
 
 

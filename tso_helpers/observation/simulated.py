@@ -61,7 +61,7 @@ def open_folder(folder, files, root=None) -> Observation:
     OSError
         If the exposure is not as it was built.
     """
-    home = _home(folder)
+    home = check(folder)
     recipe = exposure.recipe_of(home)
     strangers = sorted(file.path.name for file in files if exposure.recipe_key(file.path) != recipe.key)
     if strangers:
@@ -69,12 +69,25 @@ def open_folder(folder, files, root=None) -> Observation:
             f"{strangers[0]} was made from another recipe than the exposure in {home} to which it should belong. "
             f"Delete the folder, then run {exposure.command(home)} with the options that it was built with"
         )
+    return _observe(Path(folder).name, home, scratch_folder(home, root))
+
+
+def check(folder) -> Path:
+    """Return the folder of the simulated exposure to which a folder belongs, or say what is wrong with it.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, OSError
+        As `open_folder`.
+    """
+    home = _home(folder)
+    exposure.recipe_of(home)
     if problems := exposure.problems(home, thorough=False):
         raise OSError(
             f"the simulated exposure in {home} is damaged: {'; '.join(problems[:3])}. {exposure.command(home)} makes "
             "what is damaged again"
         )
-    return _observe(Path(folder).name, home, scratch_folder(home, root))
+    return home
 
 
 def _observe(name, folder, scratch) -> Observation:
