@@ -19,7 +19,7 @@ PACKAGE = HERE.parent
 
 
 def run(name, folder, kills, seed=None):
-    """Run ``kills.<name>(folder, kills, seed)`` in a process of its own; the seed is printed, and may be given again."""
+    """Run ``kills.<name>(folder, kills, seed)`` in a process of its own; the seed is printed and can be given again."""
     seed = int(os.environ.get("TSO_KILL_SEED", random.randrange(10**6) if seed is None else seed))
     print(f"{name}: {kills} kills, seed {seed} (TSO_KILL_SEED={seed} repeats them)")
     path = os.pathsep.join([str(HERE), str(PACKAGE), os.environ.get("PYTHONPATH", "")])
@@ -34,10 +34,10 @@ def run(name, folder, kills, seed=None):
     assert done.returncode == 0, f"seed {seed}\n{done.stdout[-2000:]}\n{done.stderr[-6000:]}"
 
 
-def in_child(work, seconds=None):
-    """Run work() in a forked process, killed with SIGKILL after some seconds; return whether it was, and how long it took.
+def in_child(work, seconds=None, begun=None):
+    """Run work() in a forked process; return whether it was killed, and how long it took. An error in it is one here.
 
-    An error in it is an error here.
+    With `seconds`, it gets a SIGKILL that long after it was started, or after begun() has become true.
     """
     start = time.monotonic()
     child = os.fork()
@@ -49,6 +49,10 @@ def in_child(work, seconds=None):
             traceback.print_exc()
             os._exit(1)
     if seconds is not None:
+        while (
+            begun is not None and not begun() and not os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        ):
+            time.sleep(0.0005)
         time.sleep(seconds)
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
@@ -105,7 +109,7 @@ def checkpoints(folder, kills, seed):
     from tso_helpers.observation.checkpoints import CheckpointWarning
     from tso_helpers.simulation.recipe import Recipe
 
-    recipe = Recipe(integrations=(6,), groups=8, columns=(0, 512), detectors=("NRS1",), seed=5)
+    recipe = Recipe(integrations=(8,), groups=8, columns=(0, 1024), detectors=("NRS1",), seed=5)
     obs = tso.open_observation(recipe, root=folder, progress=False)
     place, step = obs.folder / "checkpoints", "saturation"
     with obs.after(step) as ramp:
@@ -121,22 +125,30 @@ def checkpoints(folder, kills, seed):
         if place.exists():
             atomic.remove_tree(place)
 
+    def begun():
+        return any(place.glob(f"{atomic.UNFINISHED}*"))
+
+    fresh()
+    in_child(work)  # the first one loads what the others have
     fresh()
     _, longest = in_child(work)
     fresh()
     rng, killed, halfway = random.Random(seed), 0, 0
     while killed < kills:
-        killed += in_child(work, rng.uniform(0, longest))[0]
+        aimed = rng.random() < 0.7  # at the moments in which the checkpoint is written, which are few
+        moment = rng.uniform(0, 0.1 * longest if aimed else longest)
+        killed += in_child(work, moment, begun if aimed else None)[0]
         found = contents(place, atomic.UNFINISHED) if place.exists() else {}
         halfway += any(digest is None for digest in found.values())
         entries = {entry.split("/")[0] for entry, digest in found.items() if digest}
         assert entries <= {name}, f"something else under a final name: {entries}"
-        if entries:
-            assert {f"{name}/ramp.fits", f"{name}/note.json"} <= set(found), "half a checkpoint"
+        assert not entries or {f"{name}/ramp.fits", f"{name}/note.json"} <= set(found), "half a checkpoint"
+        if entries or rng.random() < 0.3 or killed == kills:
+            atomic.remove_leftovers(
+                place
+            ) if entries else None  # a ramp that is there writes nothing, and tidies nothing
             in_child(work)  # which would warn of a damaged one
-            fresh()
-        elif rng.random() < 0.3 or killed == kills:
-            in_child(work)
             assert set(contents(place, atomic.UNFINISHED)) == {f"{name}/ramp.fits", f"{name}/note.json"}
             fresh()
-    print(f"{killed} calls killed, {halfway} times while the checkpoint was being written, each of {longest:.1f} s")
+    assert halfway >= kills // 10, f"only {halfway} of {kills} kills met a checkpoint that was being written"
+    print(f"{killed} calls killed, {halfway} of them while the checkpoint was being written, each of {longest:.1f} s")

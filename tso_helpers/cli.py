@@ -8,6 +8,7 @@ import shlex
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -50,6 +51,7 @@ def _say_what_is_wrong(command):
 
     @functools.wraps(command)
     def wrapped(*args, **kwargs):
+        _speak_utf8()
         try:
             return command(*args, **kwargs)
         except typer.Exit:
@@ -58,6 +60,11 @@ def _say_what_is_wrong(command):
             if os.environ.get("TSO_TRACEBACK"):
                 raise
             typer.echo(f"tso: {_in_words(error)}", err=True)
+            raise typer.Exit(1) from None
+        except (ImportError, MemoryError, SystemError):  # what too little memory looks like while modules load
+            if not (short := _memory_problems()) or os.environ.get("TSO_TRACEBACK"):
+                raise
+            typer.echo("\n".join(["tso: there is too little memory for this", *short]), err=True)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             typer.echo("\ntso: stopped; run the same again to go on", err=True)
@@ -71,6 +78,31 @@ def _in_words(error):
     if not isinstance(error, OSError) or not error.strerror:
         return str(error)
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+
+
+def _speak_utf8():
+    """Print every path as it is on disk, under LC_ALL=C too, where Python would stop at the first accent."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+
+def _memory_problems():
+    """What the doctor says about memory when it is too little, in lines."""
+    from .course import doctor as machine
+
+    return [f"  {check.found}; {check.advice}" for check in machine.memory_checks() if check.state == machine.BAD]
+
+
+def _look_at_memory():
+    """Warn of too little memory before anything large is loaded; refuse where even that would fail."""
+    from .course import doctor as machine
+
+    short = _memory_problems()
+    if machine.unloadable():
+        raise RuntimeError("\n".join(["there is too little memory to load the pipeline", *short]))
+    if short:
+        typer.echo("\n".join(["tso: warning: there may be too little memory for the lessons", *short]), err=True)
 
 
 # --- tso data --------------------------------------------------------------------------------------------------
@@ -124,7 +156,10 @@ def data(
     if workers is not None and workers < 1:
         raise ValueError(f"--workers {workers}: give 1 or more")
     if fetch:
-        _fetch(out, _names(detectors), check, prune)
+        simulated = {"integrations": integrations, "groups": groups, "decimation": decimation, "columns": columns}
+        simulated |= {"seed": seed, "without": without, "plant": plant, "workers": workers}
+        _refuse_with_fetch([name for name, value in simulated.items() if value is not None])
+        _fetch(out, _names(detectors, upper=True), check, prune)
         return
     if "?" in (without, plant):
         from .simulation.examples import NAMES
@@ -219,6 +254,14 @@ def _prune(folder):
         typer.echo(f"{folder}: there was nothing to delete, 0 MB freed")
 
 
+def _refuse_with_fetch(names):
+    if names:
+        raise ValueError(
+            f"--{names[0]} shapes the simulated exposure; the real one is as it is. With --fetch go --out, "
+            "--detectors, --check and --prune"
+        )
+
+
 def _fetch(out, detectors, check, prune):
     from . import observation
     from .observation import archive
@@ -227,17 +270,35 @@ def _fetch(out, detectors, check, prune):
         _prune(out or observation.mast_folder())
         return
     mast = archive.MastArchive(out or observation.mast_folder())
-    products = mast.get_unique_product_list(mast.query_criteria(**archive.CRITERIA))
+    products = mast.get_unique_product_list(_observations(mast))
     uncal = mast.filter_products(products, **archive.UNCAL)
+    if len(uncal) == 0:
+        raise RuntimeError(f"MAST lists {len(products)} files of the observation, and none of them is an uncal file")
     if detectors:
         endings = tuple(f"_{name.lower()}_uncal.fits" for name in detectors)
         uncal = uncal[[str(name).endswith(endings) for name in uncal["productFilename"]]]
     if len(uncal) == 0:
-        raise ValueError("MAST lists no uncal file for these options; detectors are NRS1 and NRS2")
+        raise ValueError("MAST lists no uncal file for these detectors; there are NRS1 and NRS2")
     typer.echo("\n".join(archive.summary(uncal, mast.folder).pformat(max_lines=-1, max_width=-1)))
     if not check:
         mast.download(uncal)
         typer.echo(f"All in {mast.folder}. To use them in the lessons: export TSO_OBSERVATION=mast")
+
+
+def _observations(mast):
+    from astroquery.exceptions import NoResultsWarning
+
+    from .observation import archive
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NoResultsWarning)  # the error below says more
+        found = mast.query_criteria(**archive.CRITERIA)
+    if len(found) == 0:
+        criteria = ", ".join(f"{name} {value}" for name, value in archive.CRITERIA.items())
+        raise RuntimeError(
+            f"MAST finds no observation with {criteria}: it may be at work on its lists; try again later"
+        )
+    return found
 
 
 # --- tso env ---------------------------------------------------------------------------------------------------
@@ -291,15 +352,19 @@ def lab(
     """
     from .course import workspace as places
 
-    where = Path(workspace or places.default_workspace(instructor)).resolve()
+    where = Path(workspace.expanduser() if workspace else places.default_workspace(instructor)).absolute()
     notebook = places.find_lesson(lesson)
-    for name in reset or ():
+    afresh = [places.find_lesson(name).stem for name in reset or ()]  # all of them before the first is touched
+    _look_at_memory()
+    if problem := places.record_problem(where):
+        typer.echo(f"{problem}.\nIt is written again. A lesson that is not today's counts as yours and is kept.")
+    for name in afresh:
         kept = places.reset(name, where, instructor=instructor)
         typer.echo(f"Lesson {name} is as new." + (f" Your copy is now {kept}" if kept else ""))
     _announce(places.prepare(where, instructor=instructor), where)
     _prepare_data()
     options = [
-        f"--ServerApp.root_dir={where}",
+        f"--ServerApp.root_dir={where.resolve()}",
         f"--LabApp.default_url=/lab/tree/{notebook.name}",
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
@@ -333,7 +398,8 @@ def _announce(done, where):
 def _become(command):
     """Go on as JupyterLab, so that its signals and exit code are ours."""
     # Our settings (no question about news on a learner's first day) are looked for after the user's own folders.
-    settings = [*filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")]), str(Path(__file__).parent / "jupyter")]
+    ours = Path(__file__).parent / "course" / "jupyter"
+    settings = [*filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")]), str(ours)]
     sys.stdout.flush()
     os.execve(command[0], command, os.environ | {"JUPYTER_CONFIG_PATH": os.pathsep.join(settings)})
 
@@ -361,11 +427,17 @@ def run(
     """Execute the lessons without a browser, solutions included.
 
     Each runs in a kernel of its own, in a folder that is deleted afterwards. Ends with one line per lesson: time, peak
-    memory of its kernel, and how many of its asserts ran. The exit code is 1 when a lesson failed.
+    memory of its kernel, how many of its asserts ran, and a note when it took longer than the minute that a lesson may
+    take; --save keeps these lines as well. The exit code is 1 when a lesson failed.
     """
+    from .course import headless
     from .course import workspace as places
 
+    headless.whole_seconds(timeout)  # before anything is built
     chosen = [places.find_lesson(name) for name in lesson] if lesson else list(places.lessons().values())
+    if save:
+        _make_folder(save, "--save")
+    _look_at_memory()
     _prepare_data()
     reports = {}
     with tempfile.TemporaryDirectory(prefix="tso-run-") as folder:
@@ -374,7 +446,11 @@ def run(
             reports[path.stem] = _run_lesson(Path(folder) / "lessons" / path.name, save, timeout)
             if reports[path.stem].error:
                 typer.echo(f"\n{path.stem} failed:\n{reports[path.stem].error}", err=True)
-    typer.echo("\n".join(run_summary(reports)))
+    summary = "\n".join(run_summary(reports))
+    typer.echo(summary)
+    if save:
+        save.mkdir(parents=True, exist_ok=True)
+        (save / "summary.txt").write_text(summary + "\n", encoding="utf-8")
     if any(report.error for report in reports.values()):
         raise typer.Exit(1)
 
@@ -384,6 +460,7 @@ def _run_lesson(path, save, timeout):
     from tqdm.auto import tqdm
 
     from .course import headless
+    from .files import atomic
 
     notebook = nbformat.read(path, as_version=4)
     with tqdm(total=len(notebook.cells), desc=path.stem, unit="cell", leave=False) as bar:
@@ -391,17 +468,19 @@ def _run_lesson(path, save, timeout):
             notebook, path.parent, timeout=timeout, on_cell=lambda number: bar.update(number - bar.n)
         )
     if save:
-        save.mkdir(parents=True, exist_ok=True)
-        nbformat.write(notebook, save / path.name)
+        atomic.write_text(save / path.name, nbformat.writes(notebook) + "\n")
     return report
 
 
+BUDGET = 60  #: Seconds that a lesson may take on two cores with nothing prepared but the exposure.
+
+
 def run_summary(reports):
-    """One line per lesson.
+    """Return one line per lesson: whether it ran, its time beside the budget, its memory, and its asserts.
 
     Parameters
     ----------
-    reports : dict of str to tso_helpers.headless.Report
+    reports : dict of str to tso_helpers.course.headless.Report
 
     Returns
     -------
@@ -411,6 +490,7 @@ def run_summary(reports):
     return [
         f"{name:{width}}  {'FAILED' if report.error else 'ok':6}  {report.seconds:6.1f} s  "
         f"{report.peak_memory / 1e9:5.2f} GB  {report.asserts_ran} of {len(report.asserts)} asserts ran"
+        + (f", over the budget of {BUDGET} s" if report.seconds > BUDGET else "")
         for name, report in reports.items()
     ]
 
@@ -425,7 +505,7 @@ def doctor(
 ):
     """Check this machine: versions, memory, disk, write access, MAST and CRDS; and say what to do about each problem.
 
-    The exit code is 1 when something keeps the lessons from running. A "note" does not.
+    The exit code is 1 when something keeps the lessons from running. A "note" does not. Nothing is created or changed.
     """
     from .course import doctor as machine
 
@@ -440,6 +520,13 @@ def doctor(
 
 
 # --- small things ----------------------------------------------------------------------------------------------
+
+
+def _make_folder(folder, option):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"{option} {folder}: the folder cannot be made ({error.strerror}); choose another") from error
 
 
 def _integers(text, option):

@@ -100,18 +100,40 @@ def folder(path, *, replace: bool = True) -> Iterator[Path]:
 
 
 def write_text(path, text: str) -> None:
-    """Write a text file (UTF-8), whole or not at all."""
+    """Write a text file (UTF-8), whole or not at all.
+
+    Parameters
+    ----------
+    path : path-like
+    text : str
+    """
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_bytes(path, content: bytes) -> None:
-    """Write a file, whole or not at all."""
+    """Write a file, whole or not at all.
+
+    Parameters
+    ----------
+    path : path-like
+    content : bytes
+    """
     with file(path) as unfinished:
         unfinished.write_bytes(content)
 
 
 def leftovers(root) -> list[Path]:
-    """Return what writers that were killed have left in a folder and the folders in it, sorted."""
+    """Return what writers that were killed have left in a folder and the folders in it.
+
+    Parameters
+    ----------
+    root : path-like
+
+    Returns
+    -------
+    list of pathlib.Path
+        Sorted.
+    """
     return sorted(place for place in Path(root).rglob(f"{UNFINISHED}*") if place.is_dir() and _abandoned(place))
 
 

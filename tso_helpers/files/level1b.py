@@ -21,7 +21,31 @@ _KINDS = {str: "text", int: "a whole number", float: "a number"}
 
 @dataclass(frozen=True)
 class Uncal:
-    """What the headers of an uncal file say; `times` counts the rows of its INT_TIMES table."""
+    """What the headers of an uncal file say.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    exposure : str
+        Its name up to the segment, ``jw..._04101_00001``.
+    exposure_type : str
+        EXP_TYPE.
+    detector : str
+    segment : int
+        From 1.
+    segments : int
+        How many the exposure has.
+    shape : (int, int, int, int)
+        Integrations, groups, rows, columns.
+    first_integration : int
+        From 1, in the exposure.
+    group_time : float
+        s.
+    target : str
+    simulated : bool
+    times : int
+        Rows of its INT_TIMES table.
+    """
 
     path: Path
     exposure: str
@@ -49,18 +73,49 @@ def obs_id(exposure: str, segment: int, detector: str) -> str:
 
 
 def archive_path(folder, name: str) -> Path:
-    """Return where the archive's downloader puts the uncal file of ``name`` (an `obs_id`) below a folder."""
+    """Return where the archive's downloader puts an uncal file.
+
+    Parameters
+    ----------
+    folder : path-like
+        That contains ``mastDownload/``.
+    name : str
+        An `obs_id`.
+
+    Returns
+    -------
+    pathlib.Path
+    """
     return Path(folder) / "mastDownload" / "JWST" / name / f"{name}_uncal.fits"
 
 
 def paths(folder) -> list[Path]:
-    """Return the uncal files in a folder and the folders in it, in order, but for those that are being written."""
+    """List the uncal files in a folder and the folders in it, but for those that are being written.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Returns
+    -------
+    list of pathlib.Path
+        Sorted.
+    """
     found = Path(folder).rglob("*_uncal.fits")
     return sorted(path for path in found if not any(part.startswith(UNFINISHED) for part in path.parts))
 
 
 def find(folder) -> list[Uncal]:
     """Describe all uncal files in a folder and the folders in it.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Returns
+    -------
+    list of Uncal
+        In the order of their paths.
 
     Raises
     ------
@@ -85,6 +140,14 @@ def find(folder) -> list[Uncal]:
 
 def describe(path) -> Uncal:
     """Read the headers of an uncal file and see whether the file is as long as they promise.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    Uncal
 
     Raises
     ------

@@ -1,7 +1,8 @@
 """Ramps kept on disk between steps: written at once or not at all, checked before use, and never too many.
 
 A checkpoint is a folder with a FITS file and a note of its size and checksum. The folder gets its final name in one
-move, so that other processes see the whole of it or nothing.
+move, so that other processes see the whole of it or nothing. (Not joblib.Memory: it pickles where the pipeline needs
+FITS files that it can open in pieces, does not notice a file that was cut or changed, and keeps no budget by itself.)
 """
 
 from __future__ import annotations
@@ -87,15 +88,28 @@ class Checkpoints:
     Parameters
     ----------
     folder : path
-        Where they lie; created when the first one is kept.
+        Where they lie; created when the first one is kept. What killed processes have left in it is removed.
     """
 
     def __init__(self, folder):
         self.folder = Path(folder)
         budget()  # a wrong TSO_CHECKPOINT_BYTES is said now, not after the first long computation
+        if self.folder.is_dir():
+            atomic.remove_leftovers(self.folder)
 
     def name(self, prefix: str, **identity) -> str:
-        """Return the name of a checkpoint: readable prefix, and a digest of all that decides on its contents."""
+        """Name a checkpoint: readable prefix, and a digest of all that decides on its contents.
+
+        Parameters
+        ----------
+        prefix : str
+        **identity
+            What decides on the contents.
+
+        Returns
+        -------
+        str
+        """
         text = json.dumps(identity, sort_keys=True, default=str)
         return f"{prefix}-{hashlib.sha256(text.encode('utf-8')).hexdigest()[:12]}"
 

@@ -69,6 +69,11 @@ def real(folder) -> dict[str, str | None]:
     folder : path
         Cache to use when CRDS_PATH is not set.
 
+    Returns
+    -------
+    dict of str to (str or None)
+        CRDS's environment variables; None for those that must not be set.
+
     Raises
     ------
     RuntimeError
@@ -130,6 +135,15 @@ def release() -> None:
 
 def identity(configuration) -> str:
     """Return what identifies the reference files of a configuration: a simulation's fingerprint, else the context.
+
+    Parameters
+    ----------
+    configuration : dict of str to str
+        CRDS's environment variables.
+
+    Returns
+    -------
+    str
 
     Raises
     ------

@@ -152,7 +152,7 @@ def crds_exports(folder) -> dict[str, str]:
 
 
 def prune(folder, root=None) -> int:
-    """Delete what was derived from an observation and is made again when it is needed; return the bytes freed.
+    """Delete what was derived from an observation and is made again when it is needed.
 
     Checkpoints, logs, and what programs that were killed have left behind. Products are kept.
 
@@ -162,6 +162,11 @@ def prune(folder, root=None) -> int:
         Folder of the observation.
     root : path-like, optional
         As for `open_observation`.
+
+    Returns
+    -------
+    int
+        Bytes freed.
 
     Raises
     ------
@@ -226,14 +231,19 @@ class Observation:
     Made by `open_observation`. Detectors are named as in the headers, segments count from 1 as in the file names,
     integrations from 0 within their segment.
 
+    Parameters
+    ----------
+    source : Source
+        Where files, checkpoints and references are.
+    files : list of tso_helpers.files.level1b.Uncal
+        Its uncal files.
+
     Attributes
     ----------
     name : str
         ``"simulated"``, ``"mast"`` or the name of a folder.
     folder : pathlib.Path
         Where its files lie.
-    outputs : pathlib.Path
-        Where products go: in the observation's scratch folder, never beside somebody's data. Made when asked for.
     is_simulated : bool
     truth : tso_helpers.simulation.truth.Truth or None
         What the simulation knows; None for a real observation.
@@ -274,6 +284,15 @@ class Observation:
     def uncal(self, detector="NRS1", segment=1) -> Path:
         """Return the path of a raw (Level 1b) file.
 
+        Parameters
+        ----------
+        detector : str
+        segment : int
+
+        Returns
+        -------
+        pathlib.Path
+
         Raises
         ------
         ValueError
@@ -284,7 +303,18 @@ class Observation:
         return self._file(detector, segment).path
 
     def shape(self, detector="NRS1", segment=1) -> tuple[int, int, int, int]:
-        """Return the size of a segment: integrations, groups, rows, columns."""
+        """Return the size of a segment.
+
+        Parameters
+        ----------
+        detector : str
+        segment : int
+
+        Returns
+        -------
+        (int, int, int, int)
+            Integrations, groups, rows, columns.
+        """
         return self._file(detector, segment).shape
 
     def after(self, step, detector="NRS1", segment=1, integrations=None, *, parameters=None):
@@ -335,7 +365,10 @@ class Observation:
 
         Parameters
         ----------
-        detector, segment, integrations, parameters
+        detector : str
+        segment : int
+        integrations : slice, optional
+        parameters : dict of dict, optional
             As for `after`.
 
         Returns
@@ -355,6 +388,7 @@ class Observation:
 
     @property
     def outputs(self) -> Path:
+        """Folder for products, in the scratch folder: never beside somebody's data. Made when asked for."""
         folder = self._source.scratch / "products"
         try:
             folder.mkdir(parents=True, exist_ok=True)

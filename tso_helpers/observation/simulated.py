@@ -52,6 +52,10 @@ def open_folder(folder, files, root=None) -> Observation:
     root : path, optional
         As for `open_observation`.
 
+    Returns
+    -------
+    Observation
+
     Raises
     ------
     FileNotFoundError

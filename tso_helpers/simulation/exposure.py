@@ -34,7 +34,7 @@ OVERHEAD = 120_000_000
 
 
 def is_complete(folder: Path, recipe: Recipe, *, thorough: bool = False) -> bool:
-    """True when ``folder`` holds the whole exposure of ``recipe``, every file as it was built; see `problems`."""
+    """Return True when ``folder`` holds the whole exposure of ``recipe``, every file as built; see `problems`."""
     record = _record(folder)
     return record.get("recipe") == json.loads(recipe.to_json()) and not problems(folder, thorough=thorough)
 

@@ -36,10 +36,6 @@ EFFECTS = (
     "telegraph",
     "reference_errors",
 )
-#: The effects that are noise: different in every integration and with no expectation value worth calibrating.
-NOISE = frozenset(
-    {"photon_noise", "cosmic_rays", "ktc", "pedestal", "odd_even", "white_noise", "one_over_f", "telegraph"}
-)
 
 
 @dataclass(frozen=True)
@@ -121,13 +117,19 @@ class Recipe:
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:8]
 
     def to_json(self) -> str:
-        """The recipe as JSON, keys in order."""
+        """Return the recipe as JSON, keys in order."""
         values = asdict(self) | {"without": sorted(self.without), "version": VERSION}
         return json.dumps(values, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
-        """Read what `to_json` wrote; ValueError when it is damaged or another version of the simulation wrote it."""
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            If it is damaged, or another version of the simulation wrote it.
+        """
         try:
             values = json.loads(text)
             version = values.pop("version")
@@ -173,7 +175,13 @@ class Recipe:
         return tuple(int(i) for i in np.round(np.linspace(0, scene.INTEGRATIONS - 1, self.total)))
 
     def locate(self, segment: int, integration: int) -> int:
-        """Zero-based integration in the exposure of zero-based ``integration`` in one-based ``segment``."""
+        """Return the zero-based integration in the exposure of zero-based ``integration`` in one-based ``segment``.
+
+        Raises
+        ------
+        ValueError
+            If there is no such segment, or no such integration in it.
+        """
         if not 1 <= segment <= len(self.integrations):
             raise ValueError(f"no segment {segment}: choose 1 to {len(self.integrations)}")
         if not 0 <= integration < self.integrations[segment - 1]:
@@ -181,18 +189,24 @@ class Recipe:
         return sum(self.integrations[: segment - 1]) + integration
 
     def has(self, effect: str) -> bool:
-        """True when ``effect`` takes part; a misspelt name is an error."""
+        """Return True when ``effect`` takes part.
+
+        Raises
+        ------
+        ValueError
+            If there is no such effect: a misspelt name is an error.
+        """
         if effect not in EFFECTS:
             raise ValueError(f"no effect {effect!r}: choose from {', '.join(EFFECTS)}")
         return effect not in self.without
 
     def scene(self, name: str) -> scene.Scene:
-        """The light on detector ``name``."""
+        """Return the light on detector ``name``."""
         off = self.without & {"transit", "trends", "tilt", "sky"}
         return scene.Scene(name, self.indices, self.columns, off)
 
     def examples(self) -> dict[str, examples.Example]:
-        """Where the worked examples stand."""
+        """Return where the worked examples stand."""
         return examples.place(self, detector.MODE.detector(self.detectors[0]).trace)
 
 

@@ -59,18 +59,23 @@ def test_a_file_appears_when_it_is_whole(tmp_path):
     assert names(target.parent) == ["x.txt"]
 
 
+def _write_half(kind, path, then):
+    with getattr(atomic, kind)(path) as unfinished:
+        (unfinished / "half" if kind == "folder" else unfinished).write_text("half")
+        then()
+
+
 @pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt, OSError])
-def test_an_error_leaves_what_was_there(tmp_path, error):
-    target = tmp_path / "x.txt"
-    target.write_text("old")
-    with pytest.raises(error), atomic.file(target) as unfinished:
-        unfinished.write_text("half")
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_an_error_leaves_what_was_there(tmp_path, kind, error):
+    def fail():
         raise error("stop")
-    with pytest.raises(error), atomic.folder(tmp_path / "folder") as unfinished:
-        (unfinished / "half").write_text("half")
-        raise error("stop")
-    assert target.read_text() == "old"
-    assert names(tmp_path) == ["x.txt"]
+
+    (tmp_path / "x").write_text("old")
+    with pytest.raises(error, match="stop"):
+        _write_half(kind, tmp_path / "x", fail)
+    assert (tmp_path / "x").read_text() == "old"
+    assert names(tmp_path) == ["x"]
 
 
 def test_a_folder_appears_when_it_is_whole_and_replaces_the_old_one(tmp_path):
@@ -83,10 +88,14 @@ def test_a_folder_appears_when_it_is_whole_and_replaces_the_old_one(tmp_path):
 
 def test_a_folder_that_somebody_else_has_made_meanwhile_is_left(tmp_path):
     target = tmp_path / "folder"
-    with pytest.raises(FileExistsError, match="is there already"), atomic.folder(target, replace=False) as unfinished:
-        (unfinished / "mine").write_text("mine")
-        target.mkdir()
-        (target / "theirs").write_text("theirs")
+
+    def write():
+        with atomic.folder(target, replace=False):
+            target.mkdir()
+            (target / "theirs").write_text("theirs")
+
+    with pytest.raises(FileExistsError, match="is there already"):
+        write()
     assert names(tmp_path) == ["folder", "theirs"]
 
 
@@ -99,7 +108,8 @@ def test_what_is_removed_is_gone_at_once_and_what_is_not_there_is_no_error(tmp_p
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_what_a_killed_writer_leaves_is_found_and_removed_and_that_of_a_living_one_is_not(tmp_path, writers, kind):
-    dead, alive = (writers(kind, tmp_path / "deep" / name) for name in ("dead", "alive"))
+    dead = writers(kind, tmp_path / "deep" / "dead")
+    writers(kind, tmp_path / "deep" / "alive")
     assert atomic.leftovers(tmp_path) == []
     dead.send_signal(signal.SIGKILL)
     dead.wait()
