@@ -23,10 +23,25 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+def _folder(text):
+    """The folder that an option names."""
+    path = Path(text).expanduser()
+    if not text.strip():
+        raise typer.BadParameter("no folder is given: write one after it, or leave the option out")
+    if path.is_file() or (path.is_symlink() and not path.exists()):
+        raise typer.BadParameter(f"{path} is a file, or a link that leads nowhere: give a folder")
+    return path
+
+
 Out = Annotated[
     Path | None,
     typer.Option(
-        "--out", "-o", metavar="DIR", help="Folder of the exposure. Default: one per recipe, where the lessons look."
+        "--out",
+        "-o",
+        metavar="DIR",
+        parser=_folder,
+        help="Folder of the exposure. Default: one per recipe, where the lessons look.",
     ),
 ]
 
@@ -44,7 +59,7 @@ def _say_what_is_wrong(command):
         except (ValueError, OSError, RuntimeError) as error:
             if os.environ.get("TSO_TRACEBACK"):
                 raise
-            typer.echo(f"tso: {error}", err=True)
+            typer.echo(f"tso: {_in_words(error)}", err=True)
             raise typer.Exit(1) from None
         except (ImportError, MemoryError, SystemError):  # what too little memory looks like while modules load
             if not (short := _memory_problems()) or os.environ.get("TSO_TRACEBACK"):
@@ -56,6 +71,13 @@ def _say_what_is_wrong(command):
             raise typer.Exit(130) from None
 
     return wrapped
+
+
+def _in_words(error):
+    """What an error says, without the system's number."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
 def _speak_utf8():
@@ -129,6 +151,10 @@ def data(
     """
     from .simulation.recipe import EFFECTS
 
+    if check and prune:
+        raise ValueError("--check only looks, --prune deletes: give one of them")
+    if workers is not None and workers < 1:
+        raise ValueError(f"--workers {workers}: give 1 or more")
     if fetch:
         simulated = {"integrations": integrations, "groups": groups, "decimation": decimation, "columns": columns}
         simulated |= {"seed": seed, "without": without, "plant": plant, "workers": workers}
@@ -150,7 +176,11 @@ def data(
         "without": _names(without),
         "plant": _names(plant),
     }
-    recipe, folder = _recipe(out, {name: value for name, value in given.items() if value is not None}, check or prune)
+    given = {name: value for name, value in given.items() if value is not None}
+    if prune and out is not None:  # whatever is in it
+        _prune(out)
+        return
+    recipe, folder = _recipe(out, given)
     if prune:
         _prune(folder)
     elif check:
@@ -159,25 +189,23 @@ def data(
         _build(folder, recipe, workers)
 
 
-def _recipe(out, given, existing=False):
+def _recipe(out, given):
     """The recipe that was asked for, and its folder; with a folder alone, the recipe of the exposure in it."""
     from .observation import data_root
-    from .simulation.exposure import Recipe
-    from .simulation.truth import open_truth
+    from .simulation.exposure import Recipe, recipe_of
 
-    if out is not None and not given and (existing or (out / "truth" / "recipe.json").exists()):
-        return open_truth(out).recipe, out
     recipe = Recipe(**given)
+    if out is not None and not given:
+        recipe = recipe_of(out) or recipe
     return recipe, out if out is not None else data_root() / f"simulated-{recipe.key}"
 
 
 def _build(folder, recipe, workers):
-    from .simulation.exposure import build, is_complete
+    from .simulation.exposure import build
 
-    start, there = time.monotonic(), is_complete(folder, recipe)
-    if not there:
-        build(folder, recipe, workers=workers)
-    took = "is there and whole" if there else f"built in {time.monotonic() - start:.0f} s"
+    start = time.monotonic()
+    built = build(folder, recipe, workers=workers, thorough=True)
+    took = f"built in {time.monotonic() - start:.0f} s" if built else "is there and whole"
     typer.echo(f"Simulated WASP-39b exposure in {folder}: {took}")
     typer.echo(f"  {_describe(recipe)}")
     typer.echo(
@@ -187,31 +215,43 @@ def _build(folder, recipe, workers):
 
 
 def _check_data(folder, recipe):
-    from .files import atomic, level1b
+    from .files import level1b
     from .simulation.exposure import is_complete, problems
 
     if not folder.is_dir():
         raise RuntimeError(f"there is no exposure in {folder}; `tso data` with the same options builds it")
+    left = _leftovers(folder)
     if found := problems(folder):
         raise RuntimeError(
             f"{folder} is not whole: {'; '.join(found[:5])}{' ...' if len(found) > 5 else ''}. `tso data` with the "
-            "same options builds what is missing or damaged again"
+            f"same options builds what is missing or damaged again{left and '. '}{left}"
         )
     if not is_complete(folder, recipe):
         raise RuntimeError(f"{folder} holds the exposure of another recipe: choose another folder with --out")
     typer.echo(f"{folder}: {len(level1b.paths(folder))} uncal files and the references are whole, by their checksums")
     typer.echo(f"  {_describe(recipe)}")
-    if left := atomic.leftovers(folder):
-        typer.echo(
-            f"  {len(left)} unfinished files of programs that were killed lie there: `tso data --prune` removes them"
-        )
+    if left:
+        typer.echo(f"  {left}")
+
+
+def _leftovers(folder):
+    """Say what programs that were killed have left in a folder and its scratch folder; nothing if there is nothing."""
+    from .files import atomic
+    from .observation import scratch_folder
+
+    found = [path for place in (folder, scratch_folder(folder)) for path in atomic.leftovers(place)]
+    if not found:
+        return ""
+    return f"What programs that were killed have left ({len(found)}, {found[0]}) `tso data --prune` removes"
 
 
 def _prune(folder):
     from .observation.opening import prune
 
-    freed = prune(folder)
-    typer.echo(f"{folder}: checkpoints deleted, {freed / 1e6:.0f} MB freed; a lesson computes what it needs again")
+    if freed := prune(folder):
+        typer.echo(f"{folder}: {freed / 1e6:.0f} MB freed; a lesson computes what it needs again")
+    else:
+        typer.echo(f"{folder}: there was nothing to delete, 0 MB freed")
 
 
 def _refuse_with_fetch(names):
@@ -276,7 +316,7 @@ def env(out: Out = None):
     """
     from .observation.opening import crds_exports
 
-    _, folder = _recipe(out, {}, existing=True)
+    folder = out if out is not None else _recipe(None, {})[1]
     if not (folder / "crds").is_dir():
         build = f"tso data --out {shlex.quote(str(folder))}" if out else "tso data"
         raise RuntimeError(f"no reference files in {folder / 'crds'}; build the exposure first: {build}")

@@ -13,8 +13,10 @@ __all__ = ["checksum", "checksum_problem", "describe", "fits_problem", "inside",
 
 LONGEST_NAME = 200  # bytes; file systems take 255, and endings like .part are added
 
+_GZIP = b"\x1f\x8b"
 
-def inside(folder, name) -> Path:
+
+def inside(folder, name, *, links: bool = True) -> Path:
     """Return the path of `name` in `folder`, for names that come from a file or from a server.
 
     Parameters
@@ -22,6 +24,8 @@ def inside(folder, name) -> Path:
     folder : path-like
     name : str
         Relative, with slashes.
+    links : bool
+        Accept that a link in the folder, which its owner may have put there, leads elsewhere.
 
     Returns
     -------
@@ -30,7 +34,7 @@ def inside(folder, name) -> Path:
     Raises
     ------
     ValueError
-        If the name is empty, absolute, or leads out of the folder.
+        If the name is empty, absolute, or leads out of the folder, be it through a link if `links` is false.
 
     Examples
     --------
@@ -40,6 +44,8 @@ def inside(folder, name) -> Path:
     path = Path(str(name))
     if not str(name).strip() or path.is_absolute() or ".." in path.parts or path == Path("."):
         raise ValueError(f"{str(name)!r} is not the name of a file in {folder}")
+    if not links and not (Path(folder) / path).resolve().is_relative_to(Path(folder).resolve()):
+        raise ValueError(f"{str(name)!r} leads out of {folder} through a link")
     return Path(folder) / path
 
 
@@ -107,7 +113,8 @@ def fits_problem(path, expected: int | None = None) -> str | None:
     """Say why a file is not a whole FITS file.
 
     Every header is read, and the length that they promise is compared with the length on disk. That finds a file that
-    was cut anywhere, in milliseconds, without reading its pixels. Zeros after the last unit are padding (tape blocks).
+    was cut, in milliseconds, without reading its pixels: anywhere but exactly between two of its units, for which one
+    has to know the length (`expected`) or which units there must be.
 
     Parameters
     ----------
@@ -133,6 +140,9 @@ def fits_problem(path, expected: int | None = None) -> str | None:
         if isinstance(error, FileNotFoundError | PermissionError):
             raise
         return f"not readable as FITS ({' '.join(str(error).split())[:160] or type(error).__name__})"
+    with open(path, "rb") as file:
+        if file.read(2) == _GZIP:  # astropy reads through it, and nobody can cut integrations out of it
+            return "it is compressed with gzip: unpack it with gunzip"
     length = os.path.getsize(path)
     if length != promised:
         return f"{length:,} bytes instead of {promised:,}"
@@ -142,7 +152,7 @@ def fits_problem(path, expected: int | None = None) -> str | None:
 
 
 def checksum_problem(path) -> str | None:
-    """Say why a FITS file does not agree with the checksums in its own headers; None if it does or has none.
+    """Say why a FITS file does not agree with the checksums in its own headers.
 
     Parameters
     ----------
@@ -222,7 +232,7 @@ def problems(folder, manifest: dict[str, dict], *, thorough: bool = False, since
     found = []
     for name, known in manifest.items():
         try:
-            path = inside(folder, name)
+            path = inside(folder, name, links=False)
             size, digest = known["size"], known["sha256"]
         except (ValueError, TypeError, KeyError):
             found.append(f"its list of files is damaged (entry {name!r})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,11 @@ from . import integrity
 from .atomic import UNFINISHED
 
 __all__ = ["Uncal", "archive_path", "describe", "find", "obs_id", "paths"]
+
+_ADVICE = "delete it and fetch it again"
+#: The end of a name as the archive gives it.
+_NAME = re.compile(r"-seg(?P<segment>\d{3})_(?P<detector>[a-z0-9]+)_uncal\.fits$", re.IGNORECASE)
+_KINDS = {str: "text", int: "a whole number", float: "a number"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,8 @@ class Uncal:
         s.
     target : str
     simulated : bool
+    times : int
+        Rows of its INT_TIMES table.
     """
 
     path: Path
@@ -50,6 +58,7 @@ class Uncal:
     group_time: float
     target: str
     simulated: bool
+    times: int = 0
 
     @property
     def identity(self) -> tuple:
@@ -119,6 +128,11 @@ def find(folder) -> list[Uncal]:
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
     found = paths(folder)
+    if packed := sorted(path for path in folder.rglob("*_uncal.fits.gz") if not path.with_suffix("").exists()):
+        raise OSError(
+            f"{packed[0]} is compressed, {len(packed)} files in all: integrations are read one by one, which gzip does "
+            "not allow. Unpack them with gunzip"
+        )
     if not found:
         raise FileNotFoundError(f"no file named *_uncal.fits in {folder} or the folders in it")
     return [describe(path) for path in found]
@@ -142,28 +156,51 @@ def describe(path) -> Uncal:
     """
     path = Path(path)
     if problem := integrity.fits_problem(path):
-        raise OSError(f"{path} cannot be read as an uncal file ({problem}); delete it and fetch it again")
+        raise OSError(f"{path} cannot be read as an uncal file ({problem}); {_ADVICE}")
     try:
         with fits.open(path) as hdus:
             header, science = hdus[0].header, hdus["SCI"].header
             shape = tuple(science[f"NAXIS{axis}"] for axis in (4, 3, 2, 1))
-        return _from_header(path, header, shape)
+            times = hdus["INT_TIMES"].header["NAXIS2"] if "INT_TIMES" in hdus else 0
+        return _from_header(path, header, shape, times)
     except (KeyError, ValueError, TypeError) as error:
-        raise OSError(f"{path} cannot be read as an uncal file ({error}); delete it and fetch it again") from error
+        reason = error.args[0] if error.args else error  # str() of a KeyError has quotation marks around it
+        raise OSError(f"{path} cannot be read as an uncal file ({reason}); {_ADVICE}") from error
 
 
-def _from_header(path, header, shape) -> Uncal:
+def _from_header(path, header, shape, times) -> Uncal:
     exposure, _, _ = path.name.removesuffix("_uncal.fits").partition("-seg")
+    detector, segment = _keyword(header, "DETECTOR", str), _keyword(header, "EXSEGNUM", int, 1)
+    named = _NAME.search(path.name)
+    if named and (int(named["segment"]), named["detector"].upper()) != (segment, detector):
+        raise ValueError(
+            f"its name says segment {int(named['segment'])} of {named['detector'].upper()}, its header segment "
+            f"{segment} of {detector}"
+        )
+    if not 1 <= segment <= _keyword(header, "EXSEGTOT", int, segment):
+        raise ValueError(f"EXSEGNUM is {segment}, EXSEGTOT {header['EXSEGTOT']}")
     return Uncal(
         path=path,
-        exposure=exposure.removesuffix(f"_{header['DETECTOR'].lower()}"),
-        exposure_type=header["EXP_TYPE"],
-        detector=header["DETECTOR"],
-        segment=header.get("EXSEGNUM", 1),
-        segments=header.get("EXSEGTOT", 1),
+        exposure=exposure.removesuffix(f"_{detector.lower()}"),
+        exposure_type=_keyword(header, "EXP_TYPE", str),
+        detector=detector,
+        segment=segment,
+        segments=_keyword(header, "EXSEGTOT", int, segment),
         shape=shape,
-        first_integration=header.get("INTSTART", 1),
-        group_time=header["TGROUP"],
+        first_integration=_keyword(header, "INTSTART", int, 1),
+        group_time=_keyword(header, "TGROUP", float),
         target=header.get("TARGNAME") or header.get("TARGPROP") or "unknown target",
         simulated=bool(header.get("SIMULATD", False)),
+        times=times,
     )
+
+
+def _keyword(header, name, kind, default=None):
+    """The value of a keyword, which must be of a kind: text, a whole number, or a number."""
+    value = header.get(name, default)
+    if value is None:
+        raise ValueError(f"its header has no {name}")
+    wanted = (int, float) if kind is float else kind
+    if not isinstance(value, wanted) or (isinstance(value, bool) and kind is not bool):
+        raise ValueError(f"{name} is {value!r} in its header, not {_KINDS[kind]}")
+    return value
