@@ -152,7 +152,7 @@ def fits_problem(path, expected: int | None = None) -> str | None:
 
 
 def checksum_problem(path) -> str | None:
-    """Say why a FITS file does not agree with the checksums in its own headers; None if it does or has none.
+    """Say why a FITS file does not agree with the checksums in its own headers.
 
     Parameters
     ----------

@@ -70,4 +70,4 @@ def scratch_folder(folder, root=None) -> Path:
     pathlib.Path
     """
     folder = Path(folder).resolve()
-    return data_root(root) / "observations" / f"{folder.name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
+    return data_root(root) / "observations" / f"{folder.name}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]}"
