@@ -457,6 +457,8 @@ def log_bins(frequency, power, per_decade=10):
     frequency, power = np.asarray(frequency, dtype=float), np.asarray(power, dtype=float)
     if frequency.shape != power.shape or frequency.ndim != 1 or not np.all(frequency > 0):
         raise ValueError("one power for each frequency is needed, and frequencies above zero")
+    if frequency.size == 0:
+        raise ValueError("there is no frequency at all: nothing can be averaged in bins")
     number = np.floor(per_decade * np.log10(frequency / frequency.min()) + 1e-9).astype(int)
     _, group, count = np.unique(number, return_inverse=True, return_counts=True)
     mean = np.bincount(group, power) / count

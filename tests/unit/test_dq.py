@@ -132,3 +132,13 @@ def test_flags_are_left_alone():
     flags = np.arange(256, dtype=np.uint8)
     dq.tally(flags), dq.mask(flags, "JUMP_DET")
     assert np.array_equal(flags, np.arange(256))
+
+
+def test_of_no_samples_none_is_flagged():
+    for flags in (np.zeros(0, np.uint32), np.zeros((0, 3, 4), np.uint8), np.zeros((2, 0), np.int32)):
+        for names in ((), ("SATURATED",)):
+            found = dq.mask(flags, *names)
+            assert (found.shape, found.dtype) == (flags.shape, bool)
+        assert len(dq.tally(flags)) == 0
+    with pytest.raises(TypeError, match="DQ flags are integers"):
+        dq.mask([])  # which numpy takes for floats

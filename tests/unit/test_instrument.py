@@ -80,3 +80,15 @@ def test_a_description_cannot_be_changed():
         NIRSPEC_G395H.rows = 64
     with pytest.raises(TypeError):
         NIRSPEC_G395H.detectors["NRS3"] = None
+
+
+def test_published_and_simulated_exposure_have_the_same_file_names():
+    from tso_helpers.files import level1b
+    from tso_helpers.observation import published
+    from tso_helpers.simulation import level1b as simulated
+
+    for detector in NIRSPEC_G395H.detectors:
+        for segment in published.SEGMENTS:
+            name = level1b.obs_id(published.EXPOSURE, segment, detector)
+            assert simulated.science_name(detector, segment) == name
+    assert [simulated.acquisition_name(exposure) for exposure in (1, 2)] == list(published.ACQUISITIONS)

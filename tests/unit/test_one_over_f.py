@@ -370,3 +370,10 @@ def test_quiet_differences_keep_the_noise_and_nothing_else():
     assert abs(np.nanstd(quiet) / (10 * np.sqrt(2)) - 1) < 0.03
     with pytest.raises(ValueError, match="three integrations"):
         one_over_f.quiet_differences(data[:2], mask)
+
+
+def test_no_frequencies_give_no_bins():
+    with pytest.raises(ValueError, match="there is no frequency at all"):
+        one_over_f.log_bins([], [])
+    with pytest.raises(ValueError, match="one power for each frequency"):
+        one_over_f.log_bins([1.0], [])

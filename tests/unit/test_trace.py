@@ -152,3 +152,63 @@ def test_trace_rows_reach_only_where_they_are_asked_to():
     for first, last in ((-1, 3), (5, 3), (0, 8)):
         with pytest.raises(ValueError, match="does not fit"):
             trace.trace_rows(np.abs, 8, first, last)
+
+
+# --- where nobody has said where the trace is ------------------------------------------------------------------
+
+
+def ramp_model(rows, first, last, target="HAT-P-26", grating="G395H"):
+    """A ramp of another target or grating, with a trace in some of its columns only."""
+    from stdatamodels.jwst.datamodels import RampModel
+
+    image = spectrum(rows)
+    image[:, :first], image[:, last + 1 :] = 0, 0
+    model = RampModel(ramp(image))
+    model.meta.instrument.name, model.meta.exposure.type = "NIRSPEC", "NRS_BRIGHTOBJ"
+    model.meta.instrument.detector, model.meta.instrument.filter = "NRS1", "F290LP"
+    model.meta.instrument.grating, model.meta.subarray.name = grating, "SUB2048"
+    model.meta.target.proposer_name = target
+    return model
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 159), (40, 159), (0, 100), (30, 120)])
+def test_bright_columns_are_where_the_light_is(first, last):
+    image = spectrum(np.full(COLUMNS, 15.0))
+    image[:, :first], image[:, last + 1 :] = 0, 0
+    image += np.random.default_rng(3).normal(0, 5, image.shape)
+    assert trace.bright_columns(image) == (first, last)
+
+
+def test_bright_columns_bridge_gaps_and_leave_out_what_stands_alone():
+    image = np.random.default_rng(3).normal(0, 5, (ROWS, COLUMNS))
+    image[14:17, 50:140] += 800
+    image[14:17, 80:90] = 0  # a gap in the spectrum
+    image[20, 5] += 9000  # a hot pixel far away
+    image[:, 100] = np.nan
+    assert trace.bright_columns(image) == (50, 139)
+
+
+def test_an_image_without_a_spectrum_says_so():
+    with pytest.raises(ValueError, match="is there a spectrum in it"):
+        trace.bright_columns(np.random.default_rng(3).normal(0, 5, (ROWS, COLUMNS)))
+    with pytest.raises(ValueError, match="two axes"):
+        trace.bright_columns(np.zeros(5))
+
+
+@pytest.mark.parametrize("setting", [{}, {"target": None}, {"target": "WASP-39", "grating": "G395M"}])
+def test_the_background_of_another_target_or_grating_is_measured(setting):
+    rows = 14 + 0.03 * (np.arange(COLUMNS) - 80)
+    mask = trace.background(ramp_model(rows, 40, 150, **setting), half_width=5)
+    distance = np.abs(np.arange(ROWS)[:, None] - rows)
+    inside = np.zeros_like(mask)
+    inside[:, 40:151] = True
+    assert not mask[inside & (distance < 4.5)].any(), "the trace is masked where it is bright"
+    assert mask[distance > 6].all(), "what is far from it is background"
+    assert mask[:, 155:].all(), "there is no trace behind the last bright column"
+
+
+def test_the_background_of_an_unknown_mode_is_an_error():
+    model = ramp_model(np.full(COLUMNS, 15.0), 0, 159)
+    model.meta.exposure.type = "NRS_MSASPEC"
+    with pytest.raises(ValueError, match="is not described"):
+        trace.background(model)

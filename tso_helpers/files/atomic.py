@@ -13,16 +13,28 @@ import errno
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from . import lock
 
-__all__ = ["UNFINISHED", "file", "folder", "leftovers", "remove_leftovers", "remove_tree", "write_bytes", "write_text"]
+__all__ = [
+    "UNFINISHED",
+    "file",
+    "finished",
+    "folder",
+    "leftovers",
+    "remove_leftovers",
+    "remove_tree",
+    "write_bytes",
+    "write_text",
+]
 
 #: What the name of a folder begins with in which something is being written.
 UNFINISHED = ".unfinished-"
 _LOCK = "lock"
+_JUST_MADE = 60  # s
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _ROOM = 1 << 24  # bytes: with less than this left, an error without a number is taken for a full disk
 
@@ -122,19 +134,24 @@ def write_bytes(path, content: bytes) -> None:
         unfinished.write_bytes(content)
 
 
-def leftovers(root) -> list[Path]:
-    """Return what writers that were killed have left in a folder and the folders in it.
+def finished(root) -> Iterator[Path]:
+    """Yield every file in a folder and the folders in it, but for those that are being written.
 
-    Parameters
-    ----------
-    root : path-like
-
-    Returns
-    -------
-    list of pathlib.Path
-        Sorted.
+    Files and folders may come and go meanwhile. Links to folders are not followed.
     """
-    return sorted(place for place in Path(root).rglob(f"{UNFINISHED}*") if place.is_dir() and _abandoned(place))
+    for folder, names, files in os.walk(root):
+        names[:] = sorted(name for name in names if not name.startswith(UNFINISHED))
+        yield from (Path(folder, name) for name in sorted(files))
+
+
+def leftovers(root) -> list[Path]:
+    """Return what writers that were killed have left in a folder and the folders in it, sorted."""
+    found = []
+    for folder, names, _ in os.walk(root):
+        places = [Path(folder, name) for name in names if name.startswith(UNFINISHED)]
+        found += [place for place in places if _abandoned(place)]
+        names[:] = [name for name in names if not name.startswith(UNFINISHED)]
+    return sorted(found)
 
 
 def remove_leftovers(root) -> int:
@@ -151,10 +168,16 @@ def remove_leftovers(root) -> int:
     """
     freed = 0
     for place in leftovers(root):
-        size = sum(entry.stat().st_size for entry in place.rglob("*") if entry.is_file())
-        with contextlib.suppress(lock.Busy), lock.hold(place / _LOCK, wait=False):
-            shutil.rmtree(place)
-            freed += size
+        try:
+            with lock.hold(place / _LOCK, wait=False):
+                size = sum(entry.stat().st_size for entry in place.rglob("*") if entry.is_file())
+                _dismantle(place)
+                freed += size
+        except (lock.Busy, FileNotFoundError, FileExistsError):
+            pass  # somebody else removes it
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:  # somebody else looks at its lock at this moment
+                raise
     return freed
 
 
@@ -181,7 +204,8 @@ def _place(parent: Path) -> Iterator[Path]:
             try:
                 yield place
             finally:
-                shutil.rmtree(place, ignore_errors=True)
+                with contextlib.suppress(OSError):  # what cannot be deleted now is a leftover
+                    _dismantle(place)
     except OSError as error:
         if _disk_is_full(error, parent):
             raise OSError(
@@ -205,16 +229,28 @@ def _disk_is_full(error: OSError, folder: Path) -> bool:
 def _locked_folder(parent: Path, held: contextlib.ExitStack) -> Path:
     while True:
         place = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=parent))
-        try:
+        with contextlib.suppress(FileNotFoundError, FileExistsError):  # somebody tidied up before we held it
             held.enter_context(lock.hold(place / _LOCK))
-            if (place / _LOCK).exists():  # else somebody tidied up in the instant before we held it
+            if (place / _LOCK).exists():
                 return place
-        except FileNotFoundError:
-            continue
+
+
+def _dismantle(place: Path) -> None:
+    """Delete a folder of a writer, its lock last: without one, whatever is in it counts as abandoned."""
+    for entry in place.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.name != _LOCK:
+            entry.unlink()
+    (place / _LOCK).unlink(missing_ok=True)
+    place.rmdir()
 
 
 def _abandoned(place: Path) -> bool:
+    """True when nobody holds the lock of a writer's folder. An empty one has just been made, or is being deleted."""
     try:
+        if not any(place.iterdir()) and time.time() - place.stat().st_mtime < _JUST_MADE:
+            return False
         with lock.hold(place / _LOCK, wait=False):
             return True
     except (lock.Busy, OSError):

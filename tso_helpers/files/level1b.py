@@ -8,8 +8,7 @@ from pathlib import Path
 
 from astropy.io import fits
 
-from . import integrity
-from .atomic import UNFINISHED
+from . import atomic, integrity
 
 __all__ = ["Uncal", "archive_path", "describe", "find", "obs_id", "paths"]
 
@@ -101,8 +100,7 @@ def paths(folder) -> list[Path]:
     list of pathlib.Path
         Sorted.
     """
-    found = Path(folder).rglob("*_uncal.fits")
-    return sorted(path for path in found if not any(part.startswith(UNFINISHED) for part in path.parts))
+    return sorted(path for path in atomic.finished(folder) if path.name.endswith("_uncal.fits"))
 
 
 def find(folder) -> list[Uncal]:
@@ -128,7 +126,7 @@ def find(folder) -> list[Uncal]:
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
     found = paths(folder)
-    if packed := sorted(path for path in folder.rglob("*_uncal.fits.gz") if not path.with_suffix("").exists()):
+    if packed := [path for path in atomic.finished(folder) if _is_packed(path)]:
         raise OSError(
             f"{packed[0]} is compressed, {len(packed)} files in all: integrations are read one by one, which gzip does "
             "not allow. Unpack them with gunzip"
@@ -136,6 +134,10 @@ def find(folder) -> list[Uncal]:
     if not found:
         raise FileNotFoundError(f"no file named *_uncal.fits in {folder} or the folders in it")
     return [describe(path) for path in found]
+
+
+def _is_packed(path) -> bool:
+    return path.name.endswith("_uncal.fits.gz") and not path.with_suffix("").exists()
 
 
 def describe(path) -> Uncal:

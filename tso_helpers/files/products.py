@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from . import atomic
+from . import atomic, integrity
 from .integrity import plain_name
 
 __all__ = ["digest", "is_current", "name_of", "save", "save_table"]
@@ -75,10 +75,10 @@ def is_current(path, identity):
     Returns
     -------
     bool
-        False when it is missing, unreadable, or was made of something else.
+        False when it is missing, damaged, or was made of something else.
     """
     try:
-        return fits.getval(path, _DIGEST) == digest(identity)
+        return integrity.fits_problem(path) is None and fits.getval(path, _DIGEST) == digest(identity)
     except (OSError, KeyError):
         return False
 
@@ -111,8 +111,10 @@ def save(model, path, identity, replace=False):
     """
     path = Path(path)
     if path.exists() and not replace:
-        if not _is_ours(path) or (is_current(path, identity) and not _same_values(path, model)):
-            raise _taken(path)
+        if not _is_ours(path):
+            raise _taken(path, "is not a product of this package")
+        if is_current(path, identity) and not _same_values(path, model):
+            raise _taken(path, "holds other values")
         if is_current(path, identity):
             return path
     filename = model.meta.filename
@@ -144,21 +146,26 @@ def save_table(table, path, replace=False):
     Raises
     ------
     FileExistsError
-        If a file of that name was made of the same, holds something else, and `replace` is false.
+        If a file of that name was made of the same and holds something else, or is not a product of ours, and
+        `replace` is false. Nothing is written then.
     """
     from astropy.table import Table
 
     path = Path(path)
     if path.exists() and not replace:
-        there = Table.read(path, format="ascii.ecsv")
+        try:
+            there = Table.read(path, format="ascii.ecsv")
+        except (ValueError, OSError, TypeError) as error:
+            raise _taken(path, f"cannot be read as a table ({' '.join(str(error).split())[:80]})") from error
+        known, wanted = there.meta.get("identity"), table.meta.get("identity")
         same = there.colnames == table.colnames and len(there) == len(table)
         same = same and all(
             np.allclose(there[name], table[name], rtol=1e-9, atol=0, equal_nan=True) for name in table.colnames
         )
-        if same:
+        if same and known == wanted:
             return path
-        if there.meta.get("identity") == table.meta.get("identity"):
-            raise _taken(path)
+        if known == wanted or known is None:
+            raise _taken(path, "holds other values" if known == wanted else "is not a product of this package")
     with atomic.file(path) as unfinished:
         table.write(unfinished, format="ascii.ecsv")
     return path
@@ -205,8 +212,8 @@ def _equal(one, other):
     return np.array_equal(one, other, equal_nan=np.issubdtype(np.asarray(one).dtype, np.floating))
 
 
-def _taken(path):
+def _taken(path, why):
     return FileExistsError(
-        f"{path.name} is in {path.parent} already and holds other values: nothing was written. Move it away, choose "
-        "another folder, or say replace=True"
+        f"{path.name} is in {path.parent} already and {why}: nothing was written. Move it away, choose another folder, "
+        "or say replace=True"
     )

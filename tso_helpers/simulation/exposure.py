@@ -390,11 +390,6 @@ def _write_hits(folder: Path, recipe: Recipe):
 
 
 def _finish(folder: Path, recipe: Recipe):
-    kept = (path for part in _PARTS for path in sorted((folder / part).rglob("*")))
-    files = integrity.describe(folder, [path for path in kept if path.is_file() and not _unfinished(path)])
-    record = {"recipe": json.loads(recipe.to_json()), "files": files}
+    kept = [path for part in _PARTS for path in atomic.finished(folder / part)]
+    record = {"recipe": json.loads(recipe.to_json()), "files": integrity.describe(folder, sorted(kept))}
     atomic.write_text(folder / RECORD, json.dumps(record, indent=1))
-
-
-def _unfinished(path: Path) -> bool:
-    return any(part.startswith(atomic.UNFINISHED) for part in path.parts)

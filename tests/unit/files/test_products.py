@@ -1,7 +1,10 @@
 """Products under documented names, never over something else."""
 
+import json
+
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 from stdatamodels.jwst import datamodels
 
@@ -117,3 +120,74 @@ def test_tables(tmp_path):
         products.save_table(table[:1], path)
     products.save_table(other, path, replace=True)
     assert Table.read(path, format="ascii.ecsv")["flux"][0] == 1.1
+
+
+# --- what a product was made of --------------------------------------------------------------------------------
+
+
+def test_a_product_carries_what_it_was_made_of(model, tmp_path):
+    path = save(model, tmp_path)
+    assert products.is_current(path, MADE_OF)
+    assert json.loads(fits.getval(path, "TSOMADE")) == MADE_OF
+    assert fits.getval(path, "TSOIDENT") == products.digest(MADE_OF)
+    with datamodels.open(path) as stored:  # the pipeline still reads it
+        assert np.array_equal(stored.data, model.data, equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        MADE_OF | {"integrations": [0, 1, 2]},
+        MADE_OF | {"parameters": {"jump": {"rejection_threshold": 10}}},
+        MADE_OF | {"packages": {"jwst": "3.1"}},
+    ],
+    ids=["part", "parameters", "stale"],
+)
+def test_a_part_or_a_stale_product_never_passes_and_is_made_again(model, tmp_path, other):
+    path = save(model, tmp_path, other)
+    assert not products.is_current(path, MADE_OF)
+    model.data[:] = 7
+    assert save(model, tmp_path) == path
+    assert products.is_current(path, MADE_OF)
+    with datamodels.open(path) as stored:
+        assert (stored.data == 7).all()
+
+
+def test_a_foreign_file_is_not_touched(model, tmp_path):
+    path = tmp_path / products.name_of(model)
+    for write in (lambda: model.save(str(path)), lambda: path.write_text("mine")):
+        write()
+        before = path.read_bytes()
+        assert not products.is_current(path, MADE_OF)
+        with pytest.raises(FileExistsError, match="is not a product of this package"):
+            save(model, tmp_path)
+        assert path.read_bytes() == before
+    save(model, tmp_path, replace=True)
+    assert products.is_current(path, MADE_OF)
+
+
+def test_a_damaged_product_is_not_current_and_is_made_again(model, tmp_path):
+    path = save(model, tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    assert not products.is_current(path, MADE_OF)
+    assert not products.is_current(tmp_path / "none.fits", MADE_OF)
+    save(model, tmp_path)
+    assert products.is_current(path, MADE_OF)
+
+
+def test_names_of_parts_are_names_of_their_own(model):
+    assert products.name_of(model, integrations=slice(0, 18)) == NAME.format("integrations-0-18_rateints")
+
+
+def test_tables_carry_what_they_were_made_of(tmp_path):
+    table = Table({"flux": [1.0]}, meta={"identity": "a"})
+    path = products.save_table(table, tmp_path / "curve.ecsv")
+    stale = Table({"flux": [1.0]}, meta={"identity": "b"})
+    products.save_table(stale, path)
+    assert Table.read(path, format="ascii.ecsv").meta["identity"] == "b"
+    for foreign in ("no table at all\n", "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: x, datatype: int64}\nx\n1\n"):
+        path.write_text(foreign)
+        with pytest.raises(FileExistsError, match=r"cannot be read as a table|is not a product of this package"):
+            products.save_table(table, path)
+        assert path.read_text() == foreign

@@ -114,7 +114,9 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 
 def test_remains_of_killed_processes_are_cleared_but_not_the_work_of_living_ones(store):
-    (store.folder / f"{atomic.UNFINISHED}dead").mkdir(parents=True)
+    dead = store.folder / f"{atomic.UNFINISHED}dead"
+    dead.mkdir(parents=True)
+    (dead / "half").write_text("half")
 
     def save(path):
         store.keep("meanwhile", write(b"x"), 1)
