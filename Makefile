@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: lab run test test-newest test-full notebooks bench constraints
+.PHONY: lab run check test test-newest test-full notebooks bench constraints
 
 lab: .venv/ready               # JupyterLab on lesson 00, in a workspace copy
 	$(BIN)/tso lab
@@ -12,7 +12,10 @@ lab: .venv/ready               # JupyterLab on lesson 00, in a workspace copy
 run: .venv/ready               # every lesson, headless
 	$(BIN)/tso run
 
-test: .venv/ready-to-test      # lint, pairs, unit tests, strict nbval, browser
+check: .venv/ready-to-test     # what takes under two minutes: lint, pairs and rules, fast tests
+	$(BIN)/python -m pytest -m "not slow and not full and not remote_data and not bench and not newest"
+
+test: .venv/ready-to-test      # lint, pairs, unit tests, contract, strict nbval, browser: in this order
 	$(BIN)/python -m pytest -m "not full and not remote_data and not bench and not newest"
 
 test-newest: .venv-newest/ready # the newest releases; outputs are not compared

@@ -42,6 +42,7 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
+from astropy.stats import mad_std
 
 import tso_helpers as tso
 
@@ -371,7 +372,6 @@ else:
 # also notes how much **starlight** the median takes along: the wings of the star's image reach far.
 
 # %%
-from astropy.stats import mad_std
 
 
 def left_on_trace(data):

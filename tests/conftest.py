@@ -3,7 +3,6 @@
 Set TSO_TEST_DATA to a folder to keep them between sessions while you work on a lesson.
 """
 
-import contextlib
 import os
 import shutil
 import subprocess
@@ -70,28 +69,37 @@ def second_shape(data_folder):
     return data_folder / name.split()[-1]
 
 
-def linked_copy(folder, target):
-    """A copy of an observation that shares its data but not its checkpoints; nothing is written twice."""
-    folder, target = Path(folder), Path(target)
-    shutil.copytree(folder, target, copy_function=_link, ignore=shutil.ignore_patterns("checkpoints", "*.log", "logs"))
-    return target
+# Folders of tests in the order in which they run; what is marked `lint` comes before them all.
+ORDER = ("unit", "contract", "integration", "lessons", "browser", "benchmarks")
 
 
-def _link(source, target):
-    if not str(source).endswith((".fits", ".npz", ".npy")):
-        return shutil.copy2(source, target)  # small, and might be rewritten in place
-    with contextlib.suppress(OSError):
-        os.link(source, target)
-        return target
-    return shutil.copy2(source, target)
+def _turn(item):
+    if item.get_closest_marker("lint"):
+        return -1
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    return ORDER.index(folder) if folder in ORDER else 0
+
+
+def pytest_collection_modifyitems(items):
+    """Sort: a typo shall be known in seconds. Only tests of the real archive may leave this machine."""
+    items.sort(key=_turn)
+    for item in items:
+        if item.get_closest_marker("remote_data"):
+            item.add_marker(pytest.mark.enable_socket)
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Say at the very end that no browser was used, where nobody can overlook it."""
+    """Say at the very end what was not looked at, where nobody can overlook it."""
     skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
     if any("BROWSER TEST SKIPPED" in text for text in skipped):
         terminalreporter.section("the browser test was SKIPPED", sep="!", red=True, bold=True)
         terminalreporter.line(
             "No Chromium was found, so nobody has looked at a lesson in JupyterLab. Install one from your distribution "
             "(apt-get install chromium), or set TSO_CHROMIUM to its path."
+        )
+    if any("VARIANT SKIPPED" in text for text in skipped):
+        terminalreporter.section("variants of the machine were SKIPPED", sep="!", red=True, bold=True)
+        terminalreporter.line(
+            "This processor, or this numpy, has nothing that could be switched off, so nobody knows whether "
+            "the lessons print the same elsewhere. `python tools/variants.py` shows what was found."
         )

@@ -52,7 +52,7 @@ def test_the_conda_python_is_one_we_support():
     assert f"Programming Language :: Python :: {version}" in PROJECT["classifiers"]
 
 
-@pytest.mark.parametrize("target", ["lab", "run", "test", "test-newest", "test-full", "notebooks", "bench"])
+@pytest.mark.parametrize("target", ["lab", "run", "check", "test", "test-newest", "test-full", "notebooks", "bench"])
 def test_each_make_target_is_one_line_and_works_in_any_folder(target, tmp_path):
     folder = tmp_path / "été à la plage"
     folder.mkdir()
@@ -71,12 +71,19 @@ def test_each_make_target_is_one_line_and_works_in_any_folder(target, tmp_path):
     assert done.stdout.startswith(".venv")
 
 
+@pytest.mark.lint
 @pytest.mark.parametrize("arguments", [("check",), ("format", "--check")], ids=["lint", "format"])
 def test_code_is_clean(arguments):
     done = subprocess.run(
         [sys.executable, "-m", "ruff", *arguments, "."], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout[-4000:]
+
+
+def test_the_quick_check_leaves_out_what_is_slow_and_nothing_else():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    chosen = dict(re.findall(r"^([\w-]+):.*\n\t.*-m pytest -m \"(.*)\"$", makefile, flags=re.MULTILINE))
+    assert chosen["check"] == f"not slow and {chosen['test']}"
 
 
 def test_continuous_integration_calls_the_readme_command():

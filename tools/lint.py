@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+import lessons
 import nbformat
-
-import notebooks
+import nbval_numbers
 
 LONGEST, USUAL, SHARE_OF_USUAL = 25, 15, 0.9  # lines of a code cell
 SMALLEST_SETS = {"00": 1}  # exercises in a lesson; two elsewhere
@@ -81,6 +81,16 @@ def cells(nb, number):
         yield f"only {usual} of {len(code)} code cells have at most {USUAL} lines"
 
 
+def counts(nb, number):
+    for position, cell in enumerate(nb.cells):
+        try:
+            nbval_numbers.tolerance_of(cell)
+        except ValueError as problem:
+            yield f"cell {position}: {problem}"
+        if cell.cell_type != "code" and lessons.ABOUT in _tags(cell):
+            yield f"cell {position} prints nothing that could move"
+
+
 def figures(nb, number):
     for position, cell in enumerate(nb.cells[:-1]):
         if not any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
@@ -142,11 +152,11 @@ def teaching(nb, number):
         yield "the data are opened with tso.open_observation() and nothing in it, so that one switch is enough"
 
 
-RULES = (opening, closing, cells, figures, outputs, exercises, teaching)
+RULES = (opening, closing, cells, counts, figures, outputs, exercises, teaching)
 
 
 def problems(path):
     """What is wrong with one lesson, given its .py; the outputs are those of the .ipynb beside it."""
     target = path.with_suffix(".ipynb")
-    nb = nbformat.read(target, as_version=4) if target.exists() else notebooks.read_source(path)
+    nb = nbformat.read(target, as_version=4) if target.exists() else lessons.read_source(path)
     return [problem for rule in RULES for problem in rule(nb, path.name[:2])]

@@ -14,62 +14,24 @@ from __future__ import annotations
 import argparse
 import base64
 import copy
-import hashlib
 import io
 import os
 import re
 import sys
 import tempfile
 from itertools import zip_longest
-from pathlib import Path
 
-import jupytext
+import lint
 import nbformat
+from lessons import ABOUT, IGNORE, METADATA, read_source, sources
 from PIL import Image
 
-import tso_helpers.course.headless
+from tso_helpers.course import headless
 
-NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 SHOWN = 4  # differences between a pair that are named; after an edit there may be hundreds
-IGNORE = "nbval-ignore-output"
-METADATA = {
-    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-    "language_info": {
-        "file_extension": ".py",
-        "mimetype": "text/x-python",
-        "name": "python",
-        "pygments_lexer": "ipython3",
-    },
-}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # The only things in an output that differ between two runs without meaning anything. tools/nbval.cfg has the same.
 ADDRESSES = [(re.compile(r"0x[0-9a-f]{6,}"), "0x0"), (re.compile(r'id="table\d+(-\d+)?"'), 'id="table0"')]
-
-
-def sources(names=()):
-    """The lessons' .py files in order; `names` keeps those whose file name begins with one of them."""
-    found = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))
-    chosen = [path for path in found if not names or path.name.startswith(tuple(names))]
-    if names and not chosen:
-        raise SystemExit(f"no lesson begins with {' or '.join(names)}; there are {', '.join(p.stem for p in found)}")
-    return chosen
-
-
-def read_source(path):
-    """The notebook that a .py stands for, with our metadata and ids, and without outputs."""
-    notebook = jupytext.read(path)
-    notebook.metadata = nbformat.from_dict(METADATA | {"lesson": notebook.metadata.get("lesson", {})})
-    notebook.nbformat, notebook.nbformat_minor = 4, 5
-    seen = {}
-    for cell in notebook.cells:
-        digest = hashlib.sha1(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:10]
-        seen[digest] = seen.get(digest, 0) + 1
-        cell["id"] = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
-        tags = sorted(cell.metadata.get("tags", []))
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
-        if "solution" in tags and cell.cell_type == "code":
-            cell.metadata["jupyter"] = {"source_hidden": True}
-    return notebook
 
 
 def compact_png(data):
@@ -131,19 +93,22 @@ def build(path, **variables):
     target = path.with_suffix(".ipynb")
     stored = nbformat.read(target, as_version=4) if target.exists() else None
     with tempfile.TemporaryDirectory(prefix="tso-lesson-") as folder:
-        report = tso_helpers.course.headless.execute(notebook, folder, TSO_OBSERVATION="simulated", **variables)
+        report = headless.execute(notebook, folder, TSO_OBSERVATION="simulated", **variables)
     if report.error is None:
         report.changed = write(normalise(notebook, stored), target)
     return report
 
 
 def _cells(notebook):
-    return [(cell.cell_type, cell.source, sorted(cell.metadata.get("tags", []))) for cell in notebook.cells]
+    return [
+        (cell.cell_type, cell.source, sorted(cell.metadata.get("tags", [])), cell.metadata.get(ABOUT))
+        for cell in notebook.cells
+    ]
 
 
 def _first_difference(here, there):
     """Of two texts, the first lines that differ; anything else as it is."""
-    if not isinstance(here, str):
+    if not (isinstance(here, str) and isinstance(there, str)):
         return here, there
     pairs = zip_longest(here.splitlines(), there.splitlines(), fillvalue="")
     return next(((a, b) for a, b in pairs if a != b), (here, there))
@@ -159,7 +124,7 @@ def pair_problems(path):
     if len(source.cells) != len(stored.cells):
         problems.append(f"{path.name} has {len(source.cells)} cells, {target.name} has {len(stored.cells)}")
     for number, (ours, theirs) in enumerate(zip(_cells(source), _cells(stored), strict=False)):
-        for what, here, there in zip(("type", "source", "tags"), ours, theirs, strict=True):
+        for what, here, there in zip(("type", "source", "tags", ABOUT), ours, theirs, strict=True):
             if here != there:
                 here, there = _first_difference(here, there)
                 problems.append(f"cell {number}: {what} is {here!r} in {path.name}, {there!r} in {target.name}")
@@ -171,8 +136,8 @@ def pair_problems(path):
     counts = [cell.execution_count for cell in stored.cells if cell.cell_type == "code"]
     if counts != list(range(1, len(counts) + 1)):
         problems.append("its code cells were not executed once, in order")
-    if any(set(cell.metadata) - {"tags", "jupyter"} for cell in stored.cells):
-        problems.append("a cell carries metadata other than tags and a hidden source")
+    if any(set(cell.metadata) - {"tags", "jupyter", ABOUT} for cell in stored.cells):
+        problems.append("a cell carries metadata other than tags, their reason and a hidden source")
     if any(output.output_type == "error" for cell in stored.cells for output in cell.get("outputs", [])):
         problems.append("an error is among its outputs")
     return problems
@@ -197,8 +162,6 @@ def _build_all(paths):
 
 
 def _check_all(paths):
-    import lint
-
     failed = False
     for path in paths:
         for problem in pair_problems(path) + lint.problems(path):

@@ -15,18 +15,19 @@ import re
 import shutil
 import tempfile
 
-import notebooks
+import lessons
+
 import tso_helpers as tso
 from tso_helpers.course import headless
 
-README = notebooks.NOTEBOOKS.parent / "README.md"
-FIGURE = notebooks.NOTEBOOKS.parent / "figures" / "transit.png"
+README = lessons.NOTEBOOKS.parent / "README.md"
+FIGURE = lessons.NOTEBOOKS.parent / "figures" / "transit.png"
 MARKS = "<!-- lessons -->", "<!-- end of lessons -->"
 
 
 def opening(path):
     """Title and minutes to teach that a lesson's first cell gives."""
-    first = notebooks.read_source(path).cells[0].source
+    first = lessons.read_source(path).cells[0].source
     title = re.search(r"^# \d\d · (.*)$", first, flags=re.MULTILINE).group(1)
     minutes = re.search(r"\*\*Takes\*\*\s+(\d+)\s+min", first)
     return title, int(minutes.group(1)) if minutes else 0
@@ -43,7 +44,7 @@ def measure(path, observation):
     """Execute a lesson as it is met by somebody who opens it first: no checkpoint is there."""
     shutil.rmtree(observation.folder / "checkpoints", ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="tso-lesson-") as folder:
-        report = headless.execute(notebooks.read_source(path), folder, TSO_OBSERVATION="simulated")
+        report = headless.execute(lessons.read_source(path), folder, TSO_OBSERVATION="simulated")
     if report.error:
         raise SystemExit(f"{path.stem} failed: {report.error}")
     return report
@@ -52,7 +53,7 @@ def measure(path, observation):
 def table(names):
     """Measure lessons one after the other, and renew their rows."""
     observation = tso.open_observation("simulated")
-    for path in notebooks.sources(names):
+    for path in lessons.sources(names):
         renewed = row(path, measure(path, observation))
         renew(path.stem, renewed)
         print(renewed)

@@ -315,13 +315,16 @@ def run(
     lesson: Annotated[
         list[str] | None, typer.Option("--lesson", "-l", metavar="LESSON", help="Only this lesson. Repeatable.")
     ] = None,
-    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the executed notebooks here.")] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep the executed notebooks and the summary here.")
+    ] = None,
     timeout: Annotated[float, typer.Option(help="Longest time that one cell may take, in seconds.")] = 600,
 ):
     """Execute the lessons without a browser, solutions included.
 
     Each runs in a kernel of its own, in a folder that is deleted afterwards. Ends with one line per lesson: time, peak
-    memory of its kernel, and how many of its asserts ran. The exit code is 1 when a lesson failed.
+    memory of its kernel, how many of its asserts ran, and whether it took more than the minute that a lesson may take.
+    The exit code is 1 when a lesson failed.
     """
     from .course import workspace as places
 
@@ -334,7 +337,11 @@ def run(
             reports[path.stem] = _run_lesson(Path(folder) / "lessons" / path.name, save, timeout)
             if reports[path.stem].error:
                 typer.echo(f"\n{path.stem} failed:\n{reports[path.stem].error}", err=True)
-    typer.echo("\n".join(run_summary(reports)))
+    summary = "\n".join(run_summary(reports))
+    typer.echo(summary)
+    if save:
+        save.mkdir(parents=True, exist_ok=True)
+        (save / "summary.txt").write_text(summary + "\n", encoding="utf-8")
     if any(report.error for report in reports.values()):
         raise typer.Exit(1)
 
@@ -356,8 +363,11 @@ def _run_lesson(path, save, timeout):
     return report
 
 
+BUDGET = 60  #: Seconds that a lesson may take on two cores with nothing prepared but the exposure.
+
+
 def run_summary(reports):
-    """One line per lesson.
+    """One line per lesson: whether it ran, its time beside the budget, its memory, and its asserts.
 
     Parameters
     ----------
@@ -371,6 +381,7 @@ def run_summary(reports):
     return [
         f"{name:{width}}  {'FAILED' if report.error else 'ok':6}  {report.seconds:6.1f} s  "
         f"{report.peak_memory / 1e9:5.2f} GB  {report.asserts_ran} of {len(report.asserts)} asserts ran"
+        + (f", over the budget of {BUDGET} s" if report.seconds > BUDGET else "")
         for name, report in reports.items()
     ]
 

@@ -10,10 +10,10 @@ import time
 import urllib.request
 from pathlib import Path
 
+import lessons
 import pytest
 from astropy.io import fits
 
-import notebooks
 from tso_helpers.simulation.recipe import Recipe
 from tso_helpers.simulation.truth import open_truth
 
@@ -29,7 +29,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-SCREENSHOTS = notebooks.NOTEBOOKS.parent / "test-results"
+SCREENSHOTS = lessons.NOTEBOOKS.parent / "test-results"
 TOKEN = "lessons"
 MINUTE = 60_000  # milliseconds
 
@@ -214,5 +214,5 @@ def test_the_ramp_explorer_follows_its_controls(browser, lab, lesson_data):
 
 def test_the_checkout_stays_clean(lab):
     """Opening and running a lesson writes to the workspace only."""
-    assert not list(Path(notebooks.NOTEBOOKS).glob("*.log"))
-    assert not (notebooks.NOTEBOOKS / "mastDownload").exists()
+    assert not list(Path(lessons.NOTEBOOKS).glob("*.log"))
+    assert not (lessons.NOTEBOOKS / "mastDownload").exists()

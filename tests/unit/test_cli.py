@@ -242,6 +242,7 @@ def test_run_ends_with_one_line_per_lesson(notebooks, monkeypatch, tmp_path):
     executed = nbformat.read(tmp_path / "kept" / "01_look.ipynb", as_version=4)
     assert executed.cells[-1].outputs[0].text == "hello\n"
     assert not nbformat.read(notebooks / "01_look.ipynb", as_version=4).cells[-1].outputs
+    assert "asserts ran" in (tmp_path / "kept" / "summary.txt").read_text()
 
 
 @pytest.mark.slow
@@ -260,6 +261,8 @@ def test_the_summary_lines_up():
     first, second = cli.run_summary(reports)
     assert first == "00_a     ok         1.2 s   0.30 GB  0 of 0 asserts ran"
     assert second.startswith("01_long  FAILED")
+    (slow,) = cli.run_summary({"00_a": headless.Report(seconds=60.5)})
+    assert slow.endswith("0 of 0 asserts ran, over the budget of 60 s")
 
 
 # --- doctor

@@ -5,7 +5,7 @@ The kernel gets a start-up file of its own (through IPYTHONDIR), so a lesson nee
 - counts the asserts that ran, by rewriting each ``assert`` of a cell into itself and a note of its line;
 - records the kernel's peak memory and processor time after every cell;
 - switches progress bars off, because a bar that is drawn only on the first run would change what is stored;
-- on request lets a pipeline step do nothing, so that a test can see whether the lesson's asserts notice.
+- on request runs code of the caller's first, and goes on after an assert that fails.
 
 Any program that starts a kernel inherits this when its environment holds what `kernel_environment` returns:
 nbclient here, nbval in the tests.
@@ -25,7 +25,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-LOG, SKIP = "TSO_HEADLESS_LOG", "TSO_HEADLESS_SKIP"
+LOG, GO_ON = "TSO_HEADLESS_LOG", "TSO_HEADLESS_GO_ON"
 _STARTUP = "__import__('tso_helpers.course.headless', fromlist=['start']).start(get_ipython())\n"
 
 
@@ -129,34 +129,32 @@ def _no_progress_bars():
 def start(shell):
     """Set up the kernel; run by its start-up file."""
     _no_progress_bars()
-    skip = [name for name in os.environ.get(SKIP, "").split(",") if name]
-    if skip:
-        from tso_helpers._skip import skip_step
-
-        for name in skip:
-            skip_step(name)
     if LOG in os.environ:
-        shell.ast_transformers.append(_NoteAsserts(go_on=bool(skip)))
+        shell.ast_transformers.append(_NoteAsserts(go_on=GO_ON in os.environ))
         shell.events.register("post_run_cell", lambda result: _log(peak=peak_memory(), processor=sum(os.times()[:4])))
 
 
-def kernel_environment(folder, skip=(), **variables):
+def kernel_environment(folder, startup="", *, go_on=False, **variables):
     """Environment for a kernel whose start-up file and log lie in `folder`.
 
     Parameters
     ----------
     folder : path
         A folder for this run alone.
-    skip : sequence of str, optional
-        Dotted names of pipeline steps or functions that shall do nothing.
+    startup : str, optional
+        Python code that the kernel runs first. Should it fail, then no assert is noted, and the run counts as none.
+    go_on : bool
+        Note an assert that fails, and go on.
     **variables
         Further environment variables, such as TSO_DATA.
     """
     folder = Path(folder)
-    startup = folder / "profile_default" / "startup"
-    startup.mkdir(parents=True, exist_ok=True)
-    (startup / "00-headless.py").write_text(_STARTUP, encoding="utf-8")
-    ours = {"IPYTHONDIR": str(folder), LOG: str(folder / "log.jsonl"), SKIP: ",".join(skip), "TQDM_DISABLE": "1"}
+    place = folder / "profile_default" / "startup"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "00-headless.py").write_text(f"{startup}\n{_STARTUP}", encoding="utf-8")
+    ours = {"IPYTHONDIR": str(folder), LOG: str(folder / "log.jsonl"), "TQDM_DISABLE": "1"} | (
+        {GO_ON: "1"} if go_on else {}
+    )
     return os.environ | ours | {name: str(value) for name, value in variables.items()}
 
 
@@ -174,18 +172,20 @@ def read_log(path, report):
             report.outcomes[key] = report.outcomes.get(key, True) and entry["held"]
 
 
-def execute(notebook, cwd, *, skip=(), timeout=600, on_cell=None, **variables):
+def execute(notebook, cwd, *, startup="", go_on=False, timeout=600, on_cell=None, **variables):
     """Execute a notebook in a kernel of its own.
 
     Parameters
     ----------
     notebook : nbformat.NotebookNode
         Executed in place: its outputs are replaced. Cells after one that raises are not run,
-        but for `skip`, where every cell is run.
+        but for `go_on`, where every cell is run.
     cwd : path
         Folder that the kernel runs in.
-    skip : sequence of str, optional
-        Dotted names of pipeline steps or functions that shall do nothing; asserts are then recorded but never stop.
+    startup : str, optional
+        Python code that the kernel runs first.
+    go_on : bool
+        Record asserts and other errors, but never stop at one.
     timeout : float, optional
         Longest time that one cell may take, in seconds.
     on_cell : callable, optional
@@ -202,12 +202,12 @@ def execute(notebook, cwd, *, skip=(), timeout=600, on_cell=None, **variables):
 
     report = Report(asserts=asserts_in(notebook))
     with tempfile.TemporaryDirectory(prefix="tso-kernel-") as folder:
-        environment = kernel_environment(folder, skip, **variables)
+        environment = kernel_environment(folder, startup, go_on=go_on, **variables)
         client = NotebookClient(
             notebook,
             timeout=timeout,
             kernel_name="python3",
-            allow_errors=bool(skip),
+            allow_errors=go_on,
             record_timing=False,
             coalesce_streams=True,
             extra_arguments=["--log-level=ERROR"],

@@ -71,7 +71,8 @@ def power_law_series(
     step = 1 / (length * SAMPLE_TIME)
     frequency = np.arange(length // 2 + 1, dtype=np.float32) * np.float32(step)
     frequency[0] = np.inf  # no mean: a constant is the pedestal's business
-    amplitude = frequency ** np.float32(-beta / 2)
+    # a root and a quotient are rounded alike on every processor, a power is not
+    amplitude = 1 / np.sqrt(frequency) if beta == 1 else frequency ** np.float32(-beta / 2)
     inside = slice(int(np.ceil(band[0] / step)), int(band[1] / step) + 1)
     # irfft of z a/2 sqrt(length) has variance sum(a^2)/2 over the frequencies, for unit-variance complex z
     variance = np.sum(amplitude[inside].astype(float) ** 2)

@@ -4,11 +4,12 @@ The archive is the one on loopback; its files are simulated ones with the mark o
 over a connection that breaks.
 """
 
+import lessons
+import offline
 import pytest
 from astropy.io import fits
 from mast_server import Mast, serve
 
-import notebooks
 from tso_helpers.course import headless
 from tso_helpers.observation.archive import CRITERIA
 
@@ -47,12 +48,13 @@ def server(mast, tmp_path):
 
 
 def test_every_cell_runs_with_the_archive(mast, server, tmp_path):
-    path = next(source for source in notebooks.sources() if source.name.startswith("01_"))
-    notebook = notebooks.read_source(path)
+    path = next(source for source in lessons.sources() if source.name.startswith("01_"))
+    notebook = lessons.read_source(path)
     report = headless.execute(
         notebook,
         tmp_path,
         timeout=300,
+        startup=offline.STARTUP,
         TSO_OBSERVATION="mast",
         TSO_DATA=tmp_path / "data",
         XDG_CONFIG_HOME=tmp_path / "config",

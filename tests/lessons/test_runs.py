@@ -1,10 +1,11 @@
-"""Every lesson is executed: strictly (cold, then warm), on another shape, and with its own step left out.
+"""Every lesson is executed: strictly (cold, then warm), as on another machine, on another shape, without its own step.
 
 The runs of different lessons share nothing but read-only data, so two go on at a time in the background, and each
 test waits for its own.
 """
 
 import copy
+import functools
 import json
 import subprocess
 import sys
@@ -14,20 +15,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import jupytext
+import lessons
 import nbformat
+import offline
 import pytest
-from conftest import linked_copy
+import skipping
+import variants
+from copies import linked_copy
 
-import notebooks
 from tso_helpers.course import headless
 
 pytestmark = [pytest.mark.notebooks, pytest.mark.slow]
 
-LESSONS = {path.stem: path for path in notebooks.sources()}
+LESSONS = {path.stem: path for path in lessons.sources()}
 SKIPPABLE = [name for name, path in LESSONS.items() if jupytext.read(path).metadata.get("lesson", {}).get("skip")]
+# Lessons that `make test` executes as another machine would, by variant (tools/variants.py): 07 and 09 move most.
+VARIANTS = {"all": ("07", "09"), "processor": ("03",), "kernels": ("03",), "thread": ("03",)}
 WITHOUT_STEP = "before-step"
 MEMORY = 1.5e9  # bytes that a lesson's kernel may use at its peak
-SECONDS = 120  # twice the budget of a lesson alone on two cores, because here two run side by side
 
 
 @dataclass
@@ -39,10 +44,12 @@ class Strict:
     report: headless.Report = field(default_factory=headless.Report)
 
 
-def _nbval(name, root, folder, how="--nbval"):
+def _nbval(name, root, folder, how="--nbval", **settings):
     """Run nbval as it would be run by hand, in a process of its own."""
     folder.mkdir(parents=True)
-    variables = headless.kernel_environment(folder, TSO_DATA=root, TSO_OBSERVATION="simulated")
+    variables = headless.kernel_environment(
+        folder, offline.STARTUP, TSO_DATA=root, TSO_OBSERVATION="simulated", **settings
+    )
     command = [
         sys.executable,
         "-m",
@@ -55,6 +62,8 @@ def _nbval(name, root, folder, how="--nbval"):
         "default",
         "--color=no",
         how,
+        "-p",
+        "tools.nbval_numbers",
         "--nbval-sanitize-with",
         "tools/nbval.cfg",
         "--nbval-cell-timeout",
@@ -62,7 +71,7 @@ def _nbval(name, root, folder, how="--nbval"):
         f"notebooks/{name}.ipynb",
     ]
     done = subprocess.run(
-        command, cwd=notebooks.NOTEBOOKS.parent, env=variables, capture_output=True, text=True, check=False
+        command, cwd=lessons.NOTEBOOKS.parent, env=variables, capture_output=True, text=True, check=False
     )
     result = Strict(done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:])
     headless.read_log(folder / "log.jsonl", result.report)
@@ -75,6 +84,12 @@ def _strict(name, data, scratch):
     linked_copy(data, root)
     cold = _nbval(name, root, scratch / f"kernel-cold-{name}")
     return cold, _nbval(name, root, scratch / f"kernel-warm-{name}")
+
+
+def _variant(variant, name, data, scratch):
+    """Cold, with what another processor, another OpenBLAS kernel or one thread would compute."""
+    root = linked_copy(data, scratch / f"{variant}-{name}")
+    return _nbval(name, root, scratch / f"kernel-{variant}-{name}", **variants.variants().get(variant, {}))
 
 
 def _lax(name, data, scratch):
@@ -99,8 +114,9 @@ def _other(name, observation, scratch):
     """On another shape and seed, each cell twice."""
     place = scratch / f"other-{name}"
     linked_copy(observation, place / "observation")
-    notebook = _twice(notebooks.read_source(LESSONS[name]))
-    report = headless.execute(notebook, place, timeout=300, TSO_DATA=place, TSO_OBSERVATION=place / "observation")
+    notebook = _twice(lessons.read_source(LESSONS[name]))
+    where = {"TSO_DATA": place, "TSO_OBSERVATION": place / "observation"}
+    report = headless.execute(notebook, place, timeout=300, startup=offline.STARTUP, **where)
     return notebook, report
 
 
@@ -108,12 +124,13 @@ def _skipped(name, observation, scratch):
     """On the other shape, with the lesson's own step doing nothing."""
     place = scratch / f"skipped-{name}"
     linked_copy(observation, place / "observation")
-    notebook = notebooks.read_source(LESSONS[name])
+    notebook = lessons.read_source(LESSONS[name])
     report = headless.execute(
         notebook,
         place,
         timeout=300,
-        skip=notebook.metadata["lesson"]["skip"],
+        startup=offline.STARTUP + skipping.startup(notebook.metadata["lesson"]["skip"]),
+        go_on=True,
         TSO_DATA=place,
         TSO_OBSERVATION=place / "observation",
     )
@@ -128,7 +145,7 @@ def runs(request):
         "lax": (_lax, "lesson_data"),
         "other": (_other, "second_shape"),
         "skipped": (_skipped, "second_shape"),
-    }
+    } | {variant: (functools.partial(_variant, variant), "lesson_data") for variant in VARIANTS}
     wanted = {
         (item.callspec.params["kind"], item.callspec.params["name"]): None
         for item in request.session.items
@@ -150,9 +167,27 @@ def test_strict_cold_and_warm(runs, kind, name):
     cold, warm = runs[kind, name].result()
     assert cold.passed, cold.text
     assert warm.passed, warm.text
-    asserts = headless.asserts_in(notebooks.read_source(LESSONS[name]))
+    asserts = headless.asserts_in(lessons.read_source(LESSONS[name]))
     assert set(asserts) <= set(cold.report.outcomes), "an assert of the lesson did not run"
     assert cold.report.peak_memory < MEMORY
+
+
+def _of_variants():
+    """Every lesson under every variant; all but those that say most in `make test-full` only."""
+    for variant in VARIANTS:
+        for name in LESSONS:
+            marks = [] if name[:2] in VARIANTS[variant] else [pytest.mark.full]
+            yield pytest.param(variant, name, marks=marks, id=f"{name}-{variant}")
+
+
+@pytest.mark.strict
+@pytest.mark.parametrize(("kind", "name"), list(_of_variants()))
+def test_strict_on_other_machines(runs, kind, name):
+    run = runs[kind, name].result()
+    if kind not in variants.variants():
+        pytest.skip(f"VARIANT SKIPPED: this machine has nothing to switch off for {kind!r}; see tools/variants.py")
+    assert run.passed, run.text
+    assert set(headless.asserts_in(lessons.read_source(LESSONS[name]))) <= set(run.report.outcomes)
 
 
 @pytest.mark.newest
@@ -170,7 +205,7 @@ def test_another_shape_and_every_cell_twice(runs, kind, name):
     assert report.peak_memory < MEMORY
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for first, again in zip(code[::2], code[1::2], strict=True):
-        if notebooks.IGNORE not in first.metadata.get("tags", []):
+        if lessons.IGNORE not in first.metadata.get("tags", []):
             assert _text(first) == _text(again), f"not the same the second time:\n{first.source}"
 
 
@@ -194,7 +229,7 @@ def test_running_left_nothing_beside_the_lessons(runs):
         future.result()
     unexpected = [
         path.name
-        for path in notebooks.NOTEBOOKS.iterdir()
+        for path in lessons.NOTEBOOKS.iterdir()
         if path.suffix not in (".py", ".ipynb", ".md")
         and path.name not in ("figures", ".ipynb_checkpoints", "__pycache__")
     ]
