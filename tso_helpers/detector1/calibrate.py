@@ -173,6 +173,7 @@ def assemble(segment: Segment):
     Returns
     -------
     rate, rateints : ImageModel, CubeModel
+        Without PRIMECRS, the rate of primary cosmic rays: the step counts a tile's halo too, and does not tell where.
     """
     tiles = [np.load(segment.path(f"tile-{k:03d}.npz")) for k in range(len(segment.plan.tiles))]
     products = []
@@ -184,6 +185,7 @@ def assemble(segment: Segment):
             if f"{kind}_{name}" in tiles[0]:
                 setattr(product, name, np.concatenate([tile[f"{kind}_{name}"] for tile in tiles], axis=-1))
         product.meta.subarray.xstart, product.meta.subarray.xsize = window
+        product.meta.exposure.primary_cosmic_rays = None
         product.meta.filename = Path(segment.uncal).name
         products.append(product)
     for tile in tiles:

@@ -7,6 +7,7 @@ history of a pixel. A tile is a little wider than what it gives: its **halo** ho
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from .steps import STEPS
@@ -119,4 +120,4 @@ def _even(total: int, most: int) -> tuple[tuple[int, int], ...]:
     """Cut a length into pieces that are as equal as can be, none longer than ``most``."""
     count = -(-total // max(most, 1))
     edges = [total * k // count for k in range(count + 1)]
-    return tuple(zip(edges[:-1], edges[1:], strict=True))
+    return tuple(itertools.pairwise(edges))

@@ -18,7 +18,17 @@ from pathlib import Path
 
 from . import lock
 
-__all__ = ["UNFINISHED", "file", "folder", "leftovers", "remove_leftovers", "remove_tree", "write_bytes", "write_text"]
+__all__ = [
+    "UNFINISHED",
+    "explain_full_disk",
+    "file",
+    "folder",
+    "leftovers",
+    "remove_leftovers",
+    "remove_tree",
+    "write_bytes",
+    "write_text",
+]
 
 #: What the name of a folder begins with in which something is being written.
 UNFINISHED = ".unfinished-"
@@ -142,19 +152,35 @@ def remove_tree(path) -> None:
 @contextlib.contextmanager
 def _place(parent: Path) -> Iterator[Path]:
     """A locked folder of our own in `parent`; deleted at the end with what is in it."""
-    try:
+    with explain_full_disk(parent), contextlib.ExitStack() as held:
         parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.ExitStack() as held:
-            place = _locked_folder(parent, held)
-            try:
-                yield place
-            finally:
-                shutil.rmtree(place, ignore_errors=True)
+        place = _locked_folder(parent, held)
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def explain_full_disk(folder) -> Iterator[None]:
+    """Say which folder it was that could not be written, and what to do, when the disk is full.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Raises
+    ------
+    OSError
+        As it was raised in the block; on a full disk with a message for the reader.
+    """
+    try:
+        yield
     except OSError as error:
         if error.errno in _FULL:
             raise OSError(
                 error.errno,
-                f"the disk is full: {parent} could not be written. Free some space and run the same again; "
+                f"the disk is full: {folder} could not be written. Free some space and run the same again; "
                 "what was finished is kept",
             ) from error
         raise

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from . import atomic
+
 __all__ = ["RampStore"]
 
 _KINDS = {"data": np.dtype("<f4"), "groupdq": np.dtype("u1")}
@@ -42,7 +44,20 @@ class RampStore:
         start : int
             The first of them.
         data, groupdq : arrays, shape (integration, group, row, column)
+
+        Raises
+        ------
+        ValueError
+            If they are no frames of this ramp.
+        OSError
+            If they could not be written; on a full disk the message says what to do.
         """
+        if data.shape != groupdq.shape or data.shape[1:] != self.shape[1:] or start + len(data) > self.shape[0]:
+            raise ValueError(f"integrations from {start} on of shape {data.shape} are no part of {self.shape}")
+        with atomic.explain_full_disk(self.folder):
+            self._write(start, data, groupdq)
+
+    def _write(self, start, data, groupdq) -> None:
         for number, (first, last) in enumerate(self.tiles):
             for kind, array in (("data", data), ("groupdq", groupdq)):
                 piece = np.ascontiguousarray(array[..., first:last], dtype=_KINDS[kind])
