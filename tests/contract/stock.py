@@ -13,7 +13,7 @@ import numpy as np
 from astropy.io import fits
 
 import tso_helpers as tso
-from tso_helpers.detector1 import calibrate, plan
+from tso_helpers.detector1 import plan, segment
 from tso_helpers.simulation.recipe import Recipe
 
 RECIPES = {
@@ -24,7 +24,7 @@ RECIPES = {
 CASES = {"short": (("NRS1", True), ("NRS2", False)), "clipped": (("NRS1", True),)}
 #: First integration of each block and first column of each tile; uneven on purpose.
 CUTS = {"short": ((0, 2), (0, 37, 111)), "clipped": ((0, 31, 62), (0, 23))}
-#: Left out of our products, see `calibrate.assemble`; the others change with the time and the name of the file.
+#: Left out of our products, see `segment.assemble`; the others change with the time and the name of the file.
 NOT_COMPARED = ("meta.exposure.primary_cosmic_rays", "meta.date", "meta.filename")
 ARRAYS = ("data", "err", "dq", "var_poisson", "var_rnoise")
 
@@ -67,8 +67,8 @@ def pieces(obs, detector, one_over_f, cuts):
     shape = obs.shape(detector, 1)
     with tempfile.TemporaryDirectory() as folder:
         skip = () if one_over_f else ("one_over_f",)
-        segment = calibrate.Segment(obs.uncal(detector, 1), Path(folder), cut(shape, *cuts), skip=skip)
-        return calibrate.run_segment(segment)
+        one = segment.Segment(obs.uncal(detector, 1), Path(folder), cut(shape, *cuts), skip=skip)
+        return segment.run_segment(one)
 
 
 def differences(ours, theirs):

@@ -24,11 +24,29 @@ from ..files.ramp_store import RampStore
 from . import steps
 from .plan import Plan
 
-__all__ = ["Segment", "assemble", "find_background", "run_block", "run_segment", "run_tile"]
+__all__ = [
+    "Segment",
+    "assemble",
+    "counts",
+    "find_background",
+    "refuse_whole_frames",
+    "run_block",
+    "run_segment",
+    "run_tile",
+]
 
 _BEFORE = steps.STEPS[: steps.STEPS.index("one_over_f")]
 _AFTER = steps.STEPS[steps.STEPS.index("one_over_f") :]
 _CUBE = ("data", "err", "dq", "var_poisson", "var_rnoise")
+#: What is counted in every tile, and its flag.
+COUNTED = {"saturated": "SATURATED", "jumps": "JUMP_DET"}
+#: Parameters of jump detection that are not for tiles, and why.
+_WHOLE_FRAMES = {
+    "expand_large_events": "looks for snowballs in whole frames",
+    "find_showers": "looks for showers in whole frames",
+    "after_jump_flag_dn1": "is scaled with the median gain of the whole frame",
+    "after_jump_flag_dn2": "is scaled with the median gain of the whole frame",
+}
 
 
 @dataclass(frozen=True)
@@ -58,9 +76,8 @@ class Segment:
         steps.check_parameters(self.parameters)
         for step in self.skip:
             steps.steps_until(step)
-        jump = self.parameters.get("jump", {})
-        if refused := [name for name in ("expand_large_events", "find_showers") if jump.get(name)]:
-            raise ValueError(f"jump.{refused[0]} looks at whole frames: columns cut into tiles cannot give its result")
+        if "ramp_fit" in self.skip:
+            raise ValueError("ramp_fit cannot be skipped: the products are rates")
 
     @property
     def store(self) -> RampStore:
@@ -155,9 +172,9 @@ def run_tile(segment: Segment, number: int) -> None:
         _remove_one_over_f(segment, model, columns)
     rest = tuple(step for step in _AFTER if step not in ("one_over_f", "ramp_fit", "gain_scale"))
     model = _apply(segment, rest, model)
-    found = {}
+    own = slice(tile.start - tile.first, tile.stop - tile.first)
+    found = _counts(model.groupdq[..., own])
     for kind, product in zip(("rate", "rateints"), _fit(segment, model), strict=True):
-        own = slice(tile.start - tile.first, tile.stop - tile.first)
         found |= {f"{kind}_{name}": getattr(product, name)[..., own] for name in _CUBE if product.hasattr(name)}
         if number == 0:
             with atomic.file(segment.path(f"{kind}.fits")) as unfinished:
@@ -165,6 +182,52 @@ def run_tile(segment: Segment, number: int) -> None:
         product.close()
     with atomic.file(path) as unfinished, open(unfinished, "wb") as file:
         np.savez(file, **found)
+
+
+def _counts(groupdq):
+    """Samples that are saturated, and those in which a jump was found."""
+    from stdatamodels.jwst.datamodels import dqflags
+
+    return {name: np.count_nonzero(groupdq & dqflags.group[flag]) for name, flag in COUNTED.items()}
+
+
+def counts(segment: Segment) -> dict[str, int]:
+    """Return how many samples of the segment are saturated, and in how many a jump was found, once all tiles are done.
+
+    Returns
+    -------
+    dict of str to int
+        ``saturated`` and ``jumps``: samples, (integration, group, row, column).
+    """
+    totals = dict.fromkeys(COUNTED, 0)
+    for number in range(len(segment.plan.tiles)):
+        with np.load(segment.path(f"tile-{number:03d}.npz")) as tile:
+            totals = {name: total + int(tile[name]) for name, total in totals.items()}
+    return totals
+
+
+def refuse_whole_frames(segment: Segment) -> None:
+    """Refuse what cannot be exact in tiles of columns, whether somebody asked for it or the step's parameter reference.
+
+    Parameters
+    ----------
+    segment : Segment
+
+    Raises
+    ------
+    ValueError
+        If the jump step would look at more than a pixel's history and its neighbours; the message says what to set.
+    """
+    if "jump" in segment.skip:
+        return
+    with models.read(segment.uncal, slice(0, 1)) as model:
+        config, _ = steps.step_class("jump").build_config(model, **segment.parameters.get("jump", {}))
+    for name, why in _WHOLE_FRAMES.items():
+        if config.get(name):
+            raise ValueError(
+                f"jump.{name} is {config[name]}: it {why}, and columns cut into tiles cannot give the result of the "
+                f"stock step. Calibrate with jump.{name}={type(config[name])(0)}, or with the stock pipeline"
+            )
 
 
 def assemble(segment: Segment):
