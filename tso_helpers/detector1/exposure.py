@@ -132,6 +132,7 @@ def calibrate(files, out, settings=None, *, workers=1, memory=1.5e9, scheduler=N
     scratch.mkdir(parents=True, exist_ok=True)
     with lock.hold(scratch.with_name(f"{scratch.name}.lock"), wait=False):
         _remove_others(scratch, jobs)
+        atomic.remove_leftovers(out)
         _require_resources(jobs, scratch, memory, workers if scheduler is None else 0)
         done, left = {}, [job for job in jobs if not job.is_done]
         if left:

@@ -38,7 +38,7 @@ def places(tmp_path_factory):
 
 
 def start(places, out, *options):
-    command = [*TSO, "calibrate", "--data", places[0], "--out", out, *options]
+    command = [*TSO, "calibrate", "--data", places[0], "--out", out, *map(str, options)]
     return subprocess.Popen(command, env=places[1], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
