@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: lab run check test test-newest test-full notebooks bench constraints
+.PHONY: lab run check test test-newest test-full faults notebooks bench constraints
 
 lab: .venv/ready               # JupyterLab on lesson 00, in a workspace copy
 	$(BIN)/tso lab
@@ -13,16 +13,19 @@ run: .venv/ready               # every lesson, headless
 	$(BIN)/tso run
 
 check: .venv/ready-to-test     # what takes under two minutes: lint, pairs and rules, fast tests
-	$(BIN)/python -m pytest -m "not slow and not full and not remote_data and not bench and not newest"
+	$(BIN)/python -m pytest -m "not slow and not full and not remote_data and not bench and not faults and not newest"
 
 test: .venv/ready-to-test      # lint, pairs, unit tests, contract, strict nbval, browser: in this order
-	$(BIN)/python -m pytest -m "not full and not remote_data and not bench and not newest"
+	$(BIN)/python -m pytest -m "not full and not remote_data and not bench and not faults and not newest"
 
 test-newest: .venv-newest/ready # the newest releases; outputs are not compared
-	.venv-newest/bin/python -m pytest -m "not full and not remote_data and not bench and not strict"
+	.venv-newest/bin/python -m pytest -m "not full and not remote_data and not bench and not faults and not strict"
 
 test-full: .venv/ready-to-test # everything, the long tests at 70 groups as well
 	$(BIN)/python -m pytest -m "not remote_data and not bench and not newest"
+
+faults: .venv/ready-to-test    # what can go wrong, 50 kills at random moments each, in under ten minutes
+	$(BIN)/python -m pytest -q -s tests/faults -m faults
 
 notebooks: .venv/ready-to-test # execute notebooks/*.py into their .ipynb pairs
 	$(BIN)/python tools/notebooks.py build

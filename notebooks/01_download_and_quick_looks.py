@@ -428,12 +428,7 @@ for detector in obs.detectors:
 # %%
 titles = [f"{{}}: first group, integration {integration}", "{}: last group"]
 tso.plotting.compare_frames(
-    first["NRS1"],
-    last["NRS1"],
-    titles=[t.format("NRS1") for t in titles],
-    vmin=3000,
-    vmax=9000,
-    label="raw signal (DN)",
+    first["NRS1"], last["NRS1"], titles=[t.format("NRS1") for t in titles], limits=(3000, 9000), label="raw signal (DN)"
 )
 plt.show()
 
@@ -449,8 +444,7 @@ tso.plotting.compare_frames(
     first["NRS2"],
     last["NRS2"],
     titles=[t.format("NRS2") for t in titles],
-    vmin=6000,
-    vmax=12000,
+    limits=(6000, 12000),
     label="raw signal (DN)",
 )
 plt.show()
@@ -487,8 +481,7 @@ tso.plotting.compare_frames(
     rise["NRS1"],
     rise["NRS2"],
     titles=[f"{d}: last minus first group" for d in ("NRS1", "NRS2")],
-    vmin=-60,
-    vmax=200,
+    limits=(-60, 200),
     label="signal (DN)",
 )
 plt.show()

@@ -183,7 +183,7 @@ start = max(min(dead[1] - 75, image.shape[1] - 150), 0)
 window = np.s_[:, start : start + 150]
 titles = ("before: all pixels", "after: pixels with DO_NOT_USE are grey")
 tso.plotting.compare_frames(
-    image[window], np.where(left_out, np.nan, image)[window], titles=titles, vmin=0, vmax=2000, first_column=start
+    image[window], np.where(left_out, np.nan, image)[window], titles=titles, limits=(0, 2000), first_column=start
 )
 plt.show()
 

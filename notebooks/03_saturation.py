@@ -208,7 +208,8 @@ for ax, it in zip(axes, (example, neighbour), strict=True):
     flags = tso.dq.at(flagged.groupdq, it.integration, it.row, it.column)
     flag_groups[it.name] = [group for group, names in enumerate(flags) if "SATURATED" in names]
     title = f"integration {it.integration}, row {it.row}, column {it.column}"
-    tso.plotting.plot_ramp(times, samples, flags, limit=limits[it.row, it.column], ax=ax, title=title)
+    tso.plotting.plot_ramp(times, samples, limit=limits[it.row, it.column], ax=ax, title=title)
+    tso.plotting.mark_flags(times, flags, ax)
 axes[0].set_xlabel("")
 plt.show()
 

@@ -83,7 +83,7 @@ detector, segment, integration = example.detector, example.segment, example.inte
 ramp = obs.after("saturation", detector=detector, segment=segment)
 raw = ramp.data[integration, -1]
 middle = float(np.round(np.median(raw), -3))
-tso.plotting.show_frame(raw, vmin=middle - 3000, vmax=middle + 3000, title=f"{detector}, last group, raw")
+tso.plotting.show_frame(raw, limits=(middle - 3000, middle + 3000), title=f"{detector}, last group, raw")
 plt.show()
 
 # %% [markdown]
@@ -143,8 +143,7 @@ tso.plotting.compare_frames(
     raw,
     superbias.data,
     titles=(f"{detector}, last group, raw", "superbias reference"),
-    vmin=middle - 3000,
-    vmax=middle + 3000,
+    limits=(middle - 3000, middle + 3000),
 )
 plt.show()
 
@@ -183,7 +182,7 @@ titles = [
     f"{name}, minus its median of {np.median(image):.0f} DN"
     for name, image in (("before superbias", raw), ("after superbias", after))
 ]
-tso.plotting.compare_frames(raw - np.median(raw), after - np.median(after), titles=titles, vmin=-750, vmax=750)
+tso.plotting.compare_frames(raw - np.median(raw), after - np.median(after), titles=titles, limits=(-750, 750))
 plt.show()
 
 # %% [markdown]
@@ -478,7 +477,7 @@ count = corrected.data.shape[0]
 three = sorted({0, count // 2, count - 1})
 frames = [corrected.data[k, -1] - np.median(corrected.data[k, -1][background]) for k in three]
 tso.plotting.compare_frames(
-    *frames, titles=[f"{detector}, integration {k}, last group, after refpix" for k in three], vmin=-100, vmax=100
+    *frames, titles=[f"{detector}, integration {k}, last group, after refpix" for k in three], limits=(-100, 100)
 )
 plt.show()
 
@@ -494,8 +493,7 @@ zooms = [corrected.data[k, -1, :, 4:300] - corrected.data[k, -2, :, 4:300] for k
 tso.plotting.compare_frames(
     *zooms,
     titles=[f"{detector}, integration {k}, last minus second-to-last group" for k in three],
-    vmin=-40,
-    vmax=40,
+    limits=(-40, 40),
     first_column=4,
 )
 plt.show()

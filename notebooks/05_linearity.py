@@ -75,7 +75,9 @@ early = max(3, round(len(times) * 0.3))
 samples = tso.ramps.pixel_ramp(ramp.data, example.integration, example.row, example.column)
 slope, intercept = tso.ramps.fit_first_groups(times, samples, early)
 title = f"{detector}, row {example.row}, column {example.column}: a line through its first {early} groups"
-tso.plotting.plot_ramp(times, samples, line=slope * times + intercept, title=title)
+ax = tso.plotting.plot_ramp(times, samples, title=title)
+ax.plot(times, slope * times + intercept, label="samples: fit")
+ax.legend(loc="upper left")
 plt.show()
 
 # %% [markdown]

@@ -165,7 +165,7 @@ print(*tso.logs.lines(obs.log, "dark_current"), sep="\n")
 # %%
 integration = example.integration
 pair = before.data[integration, -1], after.data[integration, -1]
-tso.plotting.compare_frames(*pair, titles=("before dark_current, last group", "after"), vmin=-100, vmax=700)
+tso.plotting.compare_frames(*pair, titles=("before dark_current, last group", "after"), limits=(-100, 700))
 plt.show()
 
 # %% [markdown]
@@ -174,7 +174,7 @@ plt.show()
 
 # %%
 tso.plotting.show_frame(
-    pair[0] - pair[1], vmin=0, vmax=8, title=f"{detector}: what the step removed from the last group"
+    pair[0] - pair[1], limits=(0, 8), title=f"{detector}: what the step removed from the last group"
 )
 plt.show()
 
@@ -209,7 +209,7 @@ assert percent["left of column 500"] > 100 * percent["on the spectrum"] > 0, "ne
 # The image of those shares shows where the step could ever matter:
 
 # %%
-tso.plotting.show_frame(share, vmin=0, vmax=15, label="dark (% of the counts)", title=f"{detector}, last group")
+tso.plotting.show_frame(share, limits=(0, 15), label="dark (% of the counts)", title=f"{detector}, last group")
 plt.show()
 
 # %% [markdown]

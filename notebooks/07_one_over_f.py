@@ -78,7 +78,7 @@ integration, group = n_integrations // 2, n_groups // 2
 one, following = ramp.data[integration, group : group + 2].copy()
 print(f"{n_integrations} integrations x {n_groups} groups x {n_rows} rows x {n_columns} columns")
 tso.plotting.compare_frames(
-    one, following, titles=(f"{detector}: group {group}", f"group {group + 1}"), vmin=-75, vmax=150
+    one, following, titles=(f"{detector}: group {group}", f"group {group + 1}"), limits=(-75, 150)
 )
 plt.show()
 
@@ -90,7 +90,7 @@ plt.show()
 
 # %%
 difference = following - one
-tso.plotting.show_frame(difference, vmin=-25, vmax=25, label="difference (DN)", title="one group minus the one before")
+tso.plotting.show_frame(difference, limits=(-25, 25), label="difference (DN)", title="one group minus the one before")
 plt.show()
 
 # %% [markdown]
@@ -145,7 +145,7 @@ centroids = tso.trace.centroids(smoothed, columns)
 fit = tso.trace.fit_trace(columns, centroids, degree=2)
 rows = tso.trace.trace_rows(fit, n_columns, first=described.masked_from, last=last)
 mask = tso.trace.background_mask((n_rows, n_columns), rows, half_width)
-tso.plotting.plot_mask_stages(image, smoothed, columns, centroids, rows, mask, title=detector)
+tso.plotting.plot_mask_stages(image, smoothed, (columns, centroids), rows, mask, title=detector)
 plt.show()
 
 # %% [markdown]
@@ -245,8 +245,7 @@ after_difference = corrected[integration, group + 1] - corrected[integration, gr
 tso.plotting.compare_frames(
     difference,
     after_difference,
-    vmin=-25,
-    vmax=25,
+    limits=(-25, 25),
     label="difference (DN)",
     titles=(f"{detector}, before", f"{detector}, after"),
 )
@@ -266,8 +265,7 @@ clean = tso.one_over_f.remove_columns(two, other_mask)
 tso.plotting.compare_frames(
     two[1] - two[0],
     clean[1] - clean[0],
-    vmin=-25,
-    vmax=25,
+    limits=(-25, 25),
     label="difference (DN)",
     titles=(f"{obs.detectors[-1]}, before", f"{obs.detectors[-1]}, after"),
 )

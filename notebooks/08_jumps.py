@@ -110,7 +110,7 @@ differences = tso.ramps.group_differences(ramp.data[:, :, box[0], box[1]])
 unusual = differences[:, group - 1] - np.median(differences, axis=(0, 1))
 stamps = {f"integration {first + k}": unusual[k] for k in (hit - 1, hit, hit + 1)}
 tso.plotting.show_stamps(
-    stamps, (row, column), corner=(row - 6, column - 10), label="unusual charge (DN)", vmin=-100, vmax=400
+    stamps, (row, column), corner=(row - 6, column - 10), label="unusual charge (DN)", limits=(-100, 400)
 )
 plt.show()
 
@@ -201,7 +201,8 @@ assert "JUMP_DET" in tso.dq.at(flagged.groupdq, hit, row, column)[group], "the h
 # %%
 samples = tso.ramps.pixel_ramp(flagged.data, hit, row, column)
 flags = tso.dq.at(flagged.groupdq, hit, row, column)
-tso.plotting.plot_ramp(times, samples, flags=flags, title=f"integration {first + hit}, pixel ({row}, {column})")
+ax = tso.plotting.plot_ramp(times, samples, title=f"integration {first + hit}, pixel ({row}, {column})")
+tso.plotting.mark_flags(times, flags, ax)
 plt.show()
 
 # %% [markdown]

@@ -435,7 +435,7 @@ for name in obs.detectors:
 images = [frames[name][min(10, len(frames[name]) - 1)] for name in obs.detectors]
 top = np.percentile(images[0], 99.5)
 titles = [f"{name}, integration {min(10, len(frames[name]) - 1)}" for name in obs.detectors]
-tso.plotting.compare_frames(*images, titles=titles, vmin=0, vmax=top, label="rate (DN/s)")
+tso.plotting.compare_frames(*images, titles=titles, limits=(0, top), label="rate (DN/s)")
 plt.show()
 
 # %% [markdown]

@@ -2,13 +2,15 @@
 
 ``/portal/Mashup/Mashup.asmx/columnsconfig`` names the columns that may be searched; ``/api/v0/invoke`` answers the
 services Mast.Caom.Filtered and Mast.Caom.Products, first with "EXECUTING" as the real one does when it is busy;
-``/api/v0.1/Download/file`` serves bytes, with ``Range`` and ``If-Range``.
+``/api/v0.1/Download/file`` serves bytes, with ``Range`` and ``If-Range``; badly, if told to.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -26,12 +28,21 @@ class Mast:
     observations: list = field(default_factory=list)  # of dict
     products: dict = field(default_factory=dict)  # obsid -> list of dict
     files: dict = field(default_factory=dict)  # dataURI -> bytes
-    etag: str = '"1"'
+    etag: str | None = '"1"'
     busy: int = 1  # answers "EXECUTING" that come before the first result
     break_after: list = field(default_factory=list)  # bytes after which the next downloads are cut off
     ranges: bool = True
+    conditions: bool = True  # look at If-Range
     status: int = 200  # of a download
+    passing: list = field(default_factory=list)  # statuses of the next downloads, before that
+    headers: dict = field(default_factory=dict)  # of every answer about a file
     announce_length: bool = True
+    shift: int = 0  # bytes by which a piece starts too late
+    endless: int = 0  # zeros that follow the file
+    pause: float = 0  # seconds after each piece
+    gate: threading.Event | None = None  # what to wait for after the first piece
+    piece: int = 2**16  # bytes
+    authorizations: list = field(default_factory=list)  # of every GET
     requests: list = field(default_factory=list)  # (method, path, Range header) of every request
     sent: int = 0  # bytes of files
 
@@ -89,12 +100,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.mast.requests.append(("GET", self.path, self.headers.get("Range")))
+        self.mast.authorizations.append(self.headers.get("Authorization"))
         parts = urlsplit(self.path)
         uri = parse_qs(parts.query).get("uri", [""])[0]
         if parts.path != "/api/v0.1/Download/file" or uri not in self.mast.files:
             return self.send_error(404)
-        if self.mast.status != 200:
-            return self.send_error(self.mast.status)
+        status = self.mast.passing.pop(0) if self.mast.passing else self.mast.status
+        if status != 200:
+            return self._send_status(status)
         return self._send_file(self.mast.files[uri])
 
     def do_POST(self):
@@ -132,24 +145,60 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
+    def _send_status(self, status):
+        self.send_response(status)
+        self._send_own_headers()
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _send_own_headers(self):
+        for name, value in self.mast.headers.items():
+            self.send_header(name, value)
+
+    def _asked(self):
+        """The piece of the file that the answer will hold: where it begins, and where it ends if that was said."""
+        asked = self.headers.get("Range")
+        other_version = self.mast.conditions and self.headers.get("If-Range", self.mast.etag) != self.mast.etag
+        if not asked or not self.mast.ranges or other_version:
+            return None, None
+        first, last = asked.removeprefix("bytes=").split("-")
+        return int(first), int(last) + 1 if last else None
+
     def _send_file(self, content):
-        start, asked = 0, self.headers.get("Range")
-        if asked and self.mast.ranges and self.headers.get("If-Range", self.mast.etag) == self.mast.etag:
-            start = int(asked.removeprefix("bytes=").rstrip("-").split("-")[0])
-        if start and start >= len(content):
+        start, stop = self._asked()
+        piece, total = start is not None, len(content)
+        start = start + self.mast.shift if start else 0
+        if piece and start >= total:
             self.send_response(416)
-            self.send_header("Content-Range", f"bytes */{len(content)}")
+            self.send_header("Content-Range", f"bytes */{total}")
             self.send_header("Content-Length", "0")
             return self.end_headers()
-        self.send_response(206 if start else 200)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        stop = total if stop is None else min(stop, total)
+        self.send_response(206 if piece else 200)
+        if piece:
+            self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{total}")
         if self.mast.announce_length:
-            self.send_header("Content-Length", str(len(content) - start))
-        self.send_header("ETag", self.mast.etag)
+            self.send_header("Content-Length", str(stop - start))
+        if self.mast.etag:
+            self.send_header("ETag", self.mast.etag)
+        self._send_own_headers()
         self.end_headers()
-        stop = start + self.mast.break_after.pop(0) if self.mast.break_after else len(content)
-        self.wfile.write(content[start:stop])
-        self.mast.sent += len(content[start:stop])
+        if self.mast.break_after:
+            stop = min(start + self.mast.break_after.pop(0), stop)
         self.close_connection = True
-        return None
+        return self._send_pieces(content[start:stop])
+
+    def _send_pieces(self, content):
+        size = self.mast.piece
+        pieces = (content[offset : offset + size] for offset in range(0, len(content), size))
+        zeros = (bytes(size) for _ in range(0, self.mast.endless, size))
+        for piece in itertools.chain(pieces, zeros):
+            try:
+                self.wfile.write(piece)
+            except ConnectionError:  # they have had enough
+                return
+            self.mast.sent += len(piece)
+            if self.mast.gate is not None:
+                self.mast.gate.wait(60)
+            if self.mast.pause:
+                time.sleep(self.mast.pause)

@@ -52,7 +52,9 @@ def test_the_conda_python_is_one_we_support():
     assert f"Programming Language :: Python :: {version}" in PROJECT["classifiers"]
 
 
-@pytest.mark.parametrize("target", ["lab", "run", "check", "test", "test-newest", "test-full", "notebooks", "bench"])
+@pytest.mark.parametrize(
+    "target", ["lab", "run", "check", "test", "test-newest", "test-full", "faults", "notebooks", "bench"]
+)
 def test_each_make_target_is_one_line_and_works_in_any_folder(target, tmp_path):
     folder = tmp_path / "été à la plage"
     folder.mkdir()

@@ -49,13 +49,7 @@ def _item(path, *marks):
 
 
 def test_order_and_who_may_leave_this_machine():
-    paths = (
-        "browser/test_lab.py",
-        "lessons/test_runs.py",
-        "contract/test_a.py",
-        "unit/test_a.py",
-        "test_environment.py",
-    )
+    paths = ("browser/test_lab.py", "lessons/test_runs.py", "contract/test_a.py", "unit/test_a.py", "test_a.py")
     items = [_item(path) for path in paths]
     items += [_item("lessons/test_rules.py", "lint"), _item("unit/test_archive.py", "remote_data")]
     conftest.pytest_collection_modifyitems(items)

@@ -9,6 +9,7 @@ import shlex
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -23,10 +24,25 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+def _folder(text):
+    """The folder that an option names."""
+    path = Path(text).expanduser()
+    if not text.strip():
+        raise typer.BadParameter("no folder is given: write one after it, or leave the option out")
+    if path.is_file() or (path.is_symlink() and not path.exists()):
+        raise typer.BadParameter(f"{path} is a file, or a link that leads nowhere: give a folder")
+    return path
+
+
 Out = Annotated[
     Path | None,
     typer.Option(
-        "--out", "-o", metavar="DIR", help="Folder of the exposure. Default: one per recipe, where the lessons look."
+        "--out",
+        "-o",
+        metavar="DIR",
+        parser=_folder,
+        help="Folder of the exposure. Default: one per recipe, where the lessons look.",
     ),
 ]
 
@@ -36,6 +52,7 @@ def _say_what_is_wrong(command):
 
     @functools.wraps(command)
     def wrapped(*args, **kwargs):
+        _speak_utf8()
         try:
             return command(*args, **kwargs)
         except typer.Exit:
@@ -43,13 +60,50 @@ def _say_what_is_wrong(command):
         except (ValueError, OSError, RuntimeError) as error:
             if os.environ.get("TSO_TRACEBACK"):
                 raise
-            typer.echo(f"tso: {error}", err=True)
+            typer.echo(f"tso: {_in_words(error)}", err=True)
+            raise typer.Exit(1) from None
+        except (ImportError, MemoryError, SystemError):  # what too little memory looks like while modules load
+            if not (short := _memory_problems()) or os.environ.get("TSO_TRACEBACK"):
+                raise
+            typer.echo("\n".join(["tso: there is too little memory for this", *short]), err=True)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             typer.echo("\ntso: stopped; run the same again to go on", err=True)
             raise typer.Exit(130) from None
 
     return wrapped
+
+
+def _in_words(error):
+    """What an error says, without the system's number."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+
+
+def _speak_utf8():
+    """Print every path as it is on disk, under LC_ALL=C too, where Python would stop at the first accent."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+
+def _memory_problems():
+    """What the doctor says about memory when it is too little, in lines."""
+    from .course import doctor as machine
+
+    return [f"  {check.found}; {check.advice}" for check in machine.memory_checks() if check.state == machine.BAD]
+
+
+def _look_at_memory():
+    """Warn of too little memory before anything large is loaded; refuse where even that would fail."""
+    from .course import doctor as machine
+
+    short = _memory_problems()
+    if machine.unloadable():
+        raise RuntimeError("\n".join(["there is too little memory to load the pipeline", *short]))
+    if short:
+        typer.echo("\n".join(["tso: warning: there may be too little memory for the lessons", *short]), err=True)
 
 
 # --- tso data --------------------------------------------------------------------------------------------------
@@ -98,8 +152,15 @@ def data(
     """
     from .simulation.recipe import EFFECTS
 
+    if check and prune:
+        raise ValueError("--check only looks, --prune deletes: give one of them")
+    if workers is not None and workers < 1:
+        raise ValueError(f"--workers {workers}: give 1 or more")
     if fetch:
-        _fetch(out, _names(detectors), check, prune)
+        simulated = {"integrations": integrations, "groups": groups, "decimation": decimation, "columns": columns}
+        simulated |= {"seed": seed, "without": without, "plant": plant, "workers": workers}
+        _refuse_with_fetch([name for name, value in simulated.items() if value is not None])
+        _fetch(out, _names(detectors, upper=True), check, prune)
         return
     if "?" in (without, plant):
         from .simulation.examples import NAMES
@@ -116,7 +177,11 @@ def data(
         "without": _names(without),
         "plant": _names(plant),
     }
-    recipe, folder = _recipe(out, {name: value for name, value in given.items() if value is not None}, check or prune)
+    given = {name: value for name, value in given.items() if value is not None}
+    if prune and out is not None:  # whatever is in it
+        _prune(out)
+        return
+    recipe, folder = _recipe(out, given)
     if prune:
         _prune(folder)
     elif check:
@@ -125,25 +190,23 @@ def data(
         _build(folder, recipe, workers)
 
 
-def _recipe(out, given, existing=False):
+def _recipe(out, given):
     """The recipe that was asked for, and its folder; with a folder alone, the recipe of the exposure in it."""
     from .observation import data_root
-    from .simulation.exposure import Recipe
-    from .simulation.truth import open_truth
+    from .simulation.exposure import Recipe, recipe_of
 
-    if out is not None and not given and (existing or (out / "truth" / "recipe.json").exists()):
-        return open_truth(out).recipe, out
     recipe = Recipe(**given)
+    if out is not None and not given:
+        recipe = recipe_of(out) or recipe
     return recipe, out if out is not None else data_root() / f"simulated-{recipe.key}"
 
 
 def _build(folder, recipe, workers):
-    from .simulation.exposure import build, is_complete
+    from .simulation.exposure import build
 
-    start, there = time.monotonic(), is_complete(folder, recipe)
-    if not there:
-        build(folder, recipe, workers=workers)
-    took = "is there and whole" if there else f"built in {time.monotonic() - start:.0f} s"
+    start = time.monotonic()
+    built = build(folder, recipe, workers=workers, thorough=True)
+    took = f"built in {time.monotonic() - start:.0f} s" if built else "is there and whole"
     typer.echo(f"Simulated WASP-39b exposure in {folder}: {took}")
     typer.echo(f"  {_describe(recipe)}")
     typer.echo(
@@ -153,31 +216,51 @@ def _build(folder, recipe, workers):
 
 
 def _check_data(folder, recipe):
-    from .files import atomic, level1b
+    from .files import level1b
     from .simulation.exposure import is_complete, problems
 
     if not folder.is_dir():
         raise RuntimeError(f"there is no exposure in {folder}; `tso data` with the same options builds it")
+    left = _leftovers(folder)
     if found := problems(folder):
         raise RuntimeError(
             f"{folder} is not whole: {'; '.join(found[:5])}{' ...' if len(found) > 5 else ''}. `tso data` with the "
-            "same options builds what is missing or damaged again"
+            f"same options builds what is missing or damaged again{left and '. '}{left}"
         )
     if not is_complete(folder, recipe):
         raise RuntimeError(f"{folder} holds the exposure of another recipe: choose another folder with --out")
     typer.echo(f"{folder}: {len(level1b.paths(folder))} uncal files and the references are whole, by their checksums")
     typer.echo(f"  {_describe(recipe)}")
-    if left := atomic.leftovers(folder):
-        typer.echo(
-            f"  {len(left)} unfinished files of programs that were killed lie there: `tso data --prune` removes them"
-        )
+    if left:
+        typer.echo(f"  {left}")
+
+
+def _leftovers(folder):
+    """Say what programs that were killed have left in a folder and its scratch folder; nothing if there is nothing."""
+    from .files import atomic
+    from .observation import scratch_folder
+
+    found = [path for place in (folder, scratch_folder(folder)) for path in atomic.leftovers(place)]
+    if not found:
+        return ""
+    return f"What programs that were killed have left ({len(found)}, {found[0]}) `tso data --prune` removes"
 
 
 def _prune(folder):
     from .observation.opening import prune
 
-    freed = prune(folder)
-    typer.echo(f"{folder}: checkpoints deleted, {freed / 1e6:.0f} MB freed; a lesson computes what it needs again")
+    if freed := prune(folder):
+        typer.echo(f"{folder}: {freed / 1e6:.0f} MB freed; a lesson computes what it needs again")
+    else:
+        typer.echo(f"{folder}: there was nothing to delete, 0 MB freed")
+
+
+def _refuse_with_fetch(names):
+    if names:
+        raise ValueError(
+            f"--{names[0]} shapes the simulated exposure; the real one is as it is. With --fetch go --out, "
+            "--detectors, --check and --prune"
+        )
 
 
 def _fetch(out, detectors, check, prune):
@@ -188,17 +271,35 @@ def _fetch(out, detectors, check, prune):
         _prune(out or observation.mast_folder())
         return
     mast = archive.MastArchive(out or observation.mast_folder())
-    products = mast.get_unique_product_list(mast.query_criteria(**archive.CRITERIA))
+    products = mast.get_unique_product_list(_observations(mast))
     uncal = mast.filter_products(products, **archive.UNCAL)
+    if len(uncal) == 0:
+        raise RuntimeError(f"MAST lists {len(products)} files of the observation, and none of them is an uncal file")
     if detectors:
         endings = tuple(f"_{name.lower()}_uncal.fits" for name in detectors)
         uncal = uncal[[str(name).endswith(endings) for name in uncal["productFilename"]]]
     if len(uncal) == 0:
-        raise ValueError("MAST lists no uncal file for these options; detectors are NRS1 and NRS2")
+        raise ValueError("MAST lists no uncal file for these detectors; there are NRS1 and NRS2")
     typer.echo("\n".join(archive.summary(uncal, mast.folder).pformat(max_lines=-1, max_width=-1)))
     if not check:
         mast.download(uncal)
         typer.echo(f"All in {mast.folder}. To use them in the lessons: export TSO_OBSERVATION=mast")
+
+
+def _observations(mast):
+    from astroquery.exceptions import NoResultsWarning
+
+    from .observation import archive
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NoResultsWarning)  # the error below says more
+        found = mast.query_criteria(**archive.CRITERIA)
+    if len(found) == 0:
+        criteria = ", ".join(f"{name} {value}" for name, value in archive.CRITERIA.items())
+        raise RuntimeError(
+            f"MAST finds no observation with {criteria}: it may be at work on its lists; try again later"
+        )
+    return found
 
 
 # --- tso env ---------------------------------------------------------------------------------------------------
@@ -216,7 +317,7 @@ def env(out: Out = None):
     """
     from .observation.opening import crds_exports
 
-    _, folder = _recipe(out, {}, existing=True)
+    folder = out if out is not None else _recipe(None, {})[1]
     if not (folder / "crds").is_dir():
         build = f"tso data --out {shlex.quote(str(folder))}" if out else "tso data"
         raise RuntimeError(f"no reference files in {folder / 'crds'}; build the exposure first: {build}")
@@ -355,15 +456,19 @@ def lab(
     """
     from .course import workspace as places
 
-    where = Path(workspace or places.default_workspace(instructor)).resolve()
+    where = Path(workspace.expanduser() if workspace else places.default_workspace(instructor)).absolute()
     notebook = places.find_lesson(lesson)
-    for name in reset or ():
+    afresh = [places.find_lesson(name).stem for name in reset or ()]  # all of them before the first is touched
+    _look_at_memory()
+    if problem := places.record_problem(where):
+        typer.echo(f"{problem}.\nIt is written again. A lesson that is not today's counts as yours and is kept.")
+    for name in afresh:
         kept = places.reset(name, where, instructor=instructor)
         typer.echo(f"Lesson {name} is as new." + (f" Your copy is now {kept}" if kept else ""))
     _announce(places.prepare(where, instructor=instructor), where)
     _prepare_data()
     options = [
-        f"--ServerApp.root_dir={where}",
+        f"--ServerApp.root_dir={where.resolve()}",
         f"--LabApp.default_url=/lab/tree/{notebook.name}",
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
@@ -397,7 +502,8 @@ def _announce(done, where):
 def _become(command):
     """Go on as JupyterLab, so that its signals and exit code are ours."""
     # Our settings (no question about news on a learner's first day) are looked for after the user's own folders.
-    settings = [*filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")]), str(Path(__file__).parent / "jupyter")]
+    ours = Path(__file__).parent / "course" / "jupyter"
+    settings = [*filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")]), str(ours)]
     sys.stdout.flush()
     os.execve(command[0], command, os.environ | {"JUPYTER_CONFIG_PATH": os.pathsep.join(settings)})
 
@@ -419,20 +525,23 @@ def run(
     lesson: Annotated[
         list[str] | None, typer.Option("--lesson", "-l", metavar="LESSON", help="Only this lesson. Repeatable.")
     ] = None,
-    save: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Keep the executed notebooks and the summary here.")
-    ] = None,
+    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the executed notebooks here.")] = None,
     timeout: Annotated[float, typer.Option(help="Longest time that one cell may take, in seconds.")] = 600,
 ):
     """Execute the lessons without a browser, solutions included.
 
     Each runs in a kernel of its own, in a folder that is deleted afterwards. Ends with one line per lesson: time, peak
-    memory of its kernel, how many of its asserts ran, and whether it took more than the minute that a lesson may take.
-    The exit code is 1 when a lesson failed.
+    memory of its kernel, how many of its asserts ran, and a note when it took longer than the minute that a lesson may
+    take; --save keeps these lines as well. The exit code is 1 when a lesson failed.
     """
+    from .course import headless
     from .course import workspace as places
 
+    headless.whole_seconds(timeout)  # before anything is built
     chosen = [places.find_lesson(name) for name in lesson] if lesson else list(places.lessons().values())
+    if save:
+        _make_folder(save, "--save")
+    _look_at_memory()
     _prepare_data()
     reports = {}
     with tempfile.TemporaryDirectory(prefix="tso-run-") as folder:
@@ -455,6 +564,7 @@ def _run_lesson(path, save, timeout):
     from tqdm.auto import tqdm
 
     from .course import headless
+    from .files import atomic
 
     notebook = nbformat.read(path, as_version=4)
     with tqdm(total=len(notebook.cells), desc=path.stem, unit="cell", leave=False) as bar:
@@ -462,8 +572,7 @@ def _run_lesson(path, save, timeout):
             notebook, path.parent, timeout=timeout, on_cell=lambda number: bar.update(number - bar.n)
         )
     if save:
-        save.mkdir(parents=True, exist_ok=True)
-        nbformat.write(notebook, save / path.name)
+        atomic.write_text(save / path.name, nbformat.writes(notebook) + "\n")
     return report
 
 
@@ -471,11 +580,11 @@ BUDGET = 60  #: Seconds that a lesson may take on two cores with nothing prepare
 
 
 def run_summary(reports):
-    """One line per lesson: whether it ran, its time beside the budget, its memory, and its asserts.
+    """Return one line per lesson: whether it ran, its time beside the budget, its memory, and its asserts.
 
     Parameters
     ----------
-    reports : dict of str to tso_helpers.headless.Report
+    reports : dict of str to tso_helpers.course.headless.Report
 
     Returns
     -------
@@ -500,7 +609,7 @@ def doctor(
 ):
     """Check this machine: versions, memory, disk, write access, MAST and CRDS; and say what to do about each problem.
 
-    The exit code is 1 when something keeps the lessons from running. A "note" does not.
+    The exit code is 1 when something keeps the lessons from running. A "note" does not. Nothing is created or changed.
     """
     from .course import doctor as machine
 
@@ -515,6 +624,13 @@ def doctor(
 
 
 # --- small things ----------------------------------------------------------------------------------------------
+
+
+def _make_folder(folder, option):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"{option} {folder}: the folder cannot be made ({error.strerror}); choose another") from error
 
 
 def _integers(text, option):

@@ -26,7 +26,7 @@ _BLOCK = 1 << 20  # bytes looked at in one go: small enough to stay in the proce
 
 
 def value(*names):
-    """The DQ value that has exactly the named flags set.
+    """Return the DQ value that has exactly the named flags set.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def value(*names):
 
 
 def mnemonics(value):
-    """Names of the flags that are set in one DQ value.
+    """Name the flags that are set in one DQ value.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def mnemonics(value):
 
 
 def tally(flags):
-    """How many samples carry each flag.
+    """Count how many samples carry each flag.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def tally(flags):
 
 
 def mask(flags, *names):
-    """True where a sample carries at least one of the named flags.
+    """Return a mask that is True where a sample carries at least one of the named flags.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def mask(flags, *names):
 
 
 def at(groupdq, integration, row, column):
-    """The flags of one pixel in one integration, group by group.
+    """Return the flags of one pixel in one integration, group by group.
 
     Parameters
     ----------

@@ -55,24 +55,54 @@ class Detector:
         return self.fast_axis < 0
 
     def wavelength(self, columns) -> np.ndarray:
-        """Return the wavelength (um) at `columns`.
+        """Return the wavelength at some columns.
+
+        Parameters
+        ----------
+        columns : array or int
+            Zero-based, of the whole window.
+
+        Returns
+        -------
+        array or float
+            um.
 
         Raises
         ------
         ValueError
             If it is not known for this mode.
+
+        Examples
+        --------
+        >>> NIRSPEC_G395H.detector("NRS1").wavelength([1024, 2000]).round(2).tolist()
+        [3.03, 3.69]
         """
         if not self.wavelength_terms:
             raise ValueError(f"the wavelengths of {self.name} are not known in this mode")
         return np.polynomial.polynomial.polyval(np.asarray(columns) - 1024, self.wavelength_terms)
 
     def trace(self, columns) -> np.ndarray:
-        """Return the row (pixel) of the spectrum's centre at `columns`.
+        """Return the row of the spectrum's centre at some columns.
+
+        Parameters
+        ----------
+        columns : array or int
+            Zero-based, of the whole window.
+
+        Returns
+        -------
+        array or float
+            Pixels, zero-based.
 
         Raises
         ------
         ValueError
             If it is not known for this mode.
+
+        Examples
+        --------
+        >>> NIRSPEC_G395H.detector("NRS1").trace([600, 2000]).round().tolist()
+        [20.0, 11.0]
         """
         if not self.trace_terms:
             raise ValueError(f"the trace of {self.name} is not known in this mode: measure it (tso_helpers.trace)")
@@ -130,10 +160,22 @@ class Mode:
     detectors: MappingProxyType
 
     def frame_time(self, rows: int | None = None, columns: int | None = None) -> float:
-        """Return the time (s) to read one frame of a window; of the mode's own without arguments.
+        """Return the time to read one frame.
 
-        Frame time = (fast + overhead) (slow + overhead) sample time: "NIRSpec detector subarrays" in the JWST
-        documentation.
+        Parameters
+        ----------
+        rows, columns : int, optional
+            Of the window; those of the mode without them.
+
+        Returns
+        -------
+        float
+            s: (fast + overhead) (slow + overhead) sample time, "NIRSpec detector subarrays" in the JWST documentation.
+
+        Examples
+        --------
+        >>> round(NIRSPEC_G395H.frame_time(), 3)
+        0.902
         """
         fast, slow = rows or self.rows, columns or self.columns
         return (fast + self.line_overhead) * (slow + self.frame_overhead) * self.sample_time
@@ -145,6 +187,15 @@ class Mode:
 
     def detector(self, name: str) -> Detector:
         """Return a detector by name.
+
+        Parameters
+        ----------
+        name : str
+            "NRS1", say.
+
+        Returns
+        -------
+        Detector
 
         Raises
         ------

@@ -30,7 +30,7 @@ _NEIGHBOURS = ((-1, 0), (1, 0), (0, -1), (0, 1))  # those that the step flags to
 
 
 def new_flags(before, after):
-    """True where the jump step set JUMP_DET.
+    """Return a mask that is True where the jump step set JUMP_DET.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def new_flags(before, after):
 
 
 def jumps_per_integration(before, after):
-    """Number of samples that the jump step flagged, in each integration.
+    """Count the samples that the jump step flagged, in each integration.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def jumps_per_integration(before, after):
 
 
 def opportunities(shape, differences=False):
-    """How often a jump could have been flagged in one integration: the denominator of a jump rate.
+    """Count how often a jump could have been flagged in one integration: the denominator of a jump rate.
 
     Parameters
     ----------
@@ -118,6 +118,11 @@ def opportunities(shape, differences=False):
     int
         groups x rows x columns, or (groups - 1) x rows x columns.
 
+    Raises
+    ------
+    ValueError
+        If the shape has not four axes.
+
     Examples
     --------
     >>> opportunities((155, 70, 32, 2048))
@@ -129,7 +134,7 @@ def opportunities(shape, differences=False):
 
 
 def significance(data, gain, read_noise, unusable=None):
-    """By how many standard deviations each sample jumps from the one before, as the two-point method sees it.
+    """Return by how many standard deviations each sample jumps from the one before, as the two-point method does.
 
     Parameters
     ----------
@@ -186,7 +191,7 @@ def significance(data, gain, read_noise, unusable=None):
 
 
 def completeness(flags, hits, edges, usable=None):
-    """Share of the true hits that were flagged, against their charge.
+    """Return the share of the true hits that were flagged, against their charge.
 
     Parameters
     ----------
@@ -242,7 +247,7 @@ def completeness(flags, hits, edges, usable=None):
 
 
 def false_positives(flags, hits, telegraph=None):
-    """Flagged samples that no hit explains, neither in the pixel nor in one of its four neighbours.
+    """Find the flagged samples that no hit explains, neither in the pixel nor in one of its four neighbours.
 
     Parameters
     ----------
@@ -279,7 +284,7 @@ def false_positives(flags, hits, telegraph=None):
 
 
 def breakdown(flags, hits, telegraph=None, least=50.0):
-    """Where the flags come from; each counts once, for the first cause that applies.
+    """Count where the flags come from; each counts once, for the first cause that applies.
 
     Parameters
     ----------

@@ -68,9 +68,20 @@ class LightCurve:
         return self.time.size
 
     def relative(self, chosen=None) -> LightCurve:
-        """Return the curve divided by its median over the `chosen` integrations, see `normalise`."""
-        flux = normalise(self.flux, chosen)
-        return LightCurve(self.time, flux, self.error * np.nanmedian(flux / self.flux))
+        """Return the curve divided by its median over some integrations, see `normalise`.
+
+        Parameters
+        ----------
+        chosen : array of bool, shape (integration,), optional
+            Integrations that are 1 afterwards; all without it.
+
+        Returns
+        -------
+        LightCurve
+            Flux and error without unit.
+        """
+        level = _level(self.flux, chosen)
+        return LightCurve(self.time, self.flux / level, self.error / level)
 
 
 def white_light(rates, aperture=None):
@@ -140,7 +151,7 @@ def from_rates(model, aperture=None) -> LightCurve:
 
 
 def integration_times(model):
-    """Middle of each integration of a segment.
+    """Return the middle of each integration of a segment.
 
     Parameters
     ----------
@@ -169,7 +180,7 @@ def integration_times(model):
 
 
 def out_of_transit(times, mid_transit, duration, margin=0.0):
-    """True for integrations before and after the transit.
+    """Return a mask that is True for integrations before and after the transit.
 
     Parameters
     ----------
@@ -186,6 +197,11 @@ def out_of_transit(times, mid_transit, duration, margin=0.0):
     -------
     array of bool, shape (integration,)
 
+    Raises
+    ------
+    ValueError
+        If the duration is not positive or the margin is negative.
+
     Examples
     --------
     >>> out_of_transit(np.array([0.0, 0.9, 1.0, 1.2]), mid_transit=1.0, duration=0.3).tolist()
@@ -197,7 +213,7 @@ def out_of_transit(times, mid_transit, duration, margin=0.0):
 
 
 def normalise(flux, chosen=None):
-    """Flux relative to its median out of transit.
+    """Divide a flux by its median out of transit.
 
     Parameters
     ----------
@@ -221,15 +237,11 @@ def normalise(flux, chosen=None):
     >>> normalise(np.array([4.0, 3.0, 4.0]), chosen=np.array([True, False, True])).tolist()
     [1.0, 0.75, 1.0]
     """
-    flux, chosen = _check_curve(flux, chosen)
-    level = np.median(flux[chosen]) if chosen.any() else np.nan
-    if not level > 0:
-        raise ValueError(f"the median of the {chosen.sum()} chosen finite fluxes is {level}: nothing to divide by")
-    return flux / level
+    return np.asarray(flux, dtype=float) / _level(flux, chosen)
 
 
 def scatter_ppm(flux, chosen=None, method="differences"):
-    """Scatter of a light curve about itself, insensitive to a few outliers.
+    """Measure the scatter of a light curve about itself, insensitive to a few outliers.
 
     Parameters
     ----------
@@ -273,7 +285,7 @@ def scatter_ppm(flux, chosen=None, method="differences"):
 
 
 def expected_scatter_ppm(flux, gain, time, pixels=0, read_noise=0.0, groups=None):
-    """Scatter of a light curve that photon noise, and on demand read noise, must at least give.
+    """Return the scatter that photon noise, and on demand read noise, must at least give a light curve.
 
     Parameters
     ----------
@@ -325,7 +337,7 @@ def expected_scatter_ppm(flux, gain, time, pixels=0, read_noise=0.0, groups=None
 
 
 def stitch(segments) -> LightCurve:
-    """Light curves of the segments put one after another.
+    """Put the light curves of the segments one after another.
 
     Parameters
     ----------
@@ -356,6 +368,14 @@ def stitch(segments) -> LightCurve:
         if earlier.time[-1] >= later.time[0]:
             raise ValueError(f"two segments overlap at time {later.time[0]:.5f}: is one of them there twice?")
     return LightCurve(*(np.concatenate([getattr(s, name) for s in segments]) for name in ("time", "flux", "error")))
+
+
+def _level(flux, chosen):
+    flux, chosen = _check_curve(flux, chosen)
+    level = np.median(flux[chosen]) if chosen.any() else np.nan
+    if not level > 0:
+        raise ValueError(f"the median of the {chosen.sum()} chosen finite fluxes is {level}: nothing to divide by")
+    return level
 
 
 def _check_curve(flux, chosen):

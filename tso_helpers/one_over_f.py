@@ -39,7 +39,7 @@ MODE = instrument.NIRSPEC_G395H  # whose window and clock the defaults are
 
 
 def column_background(data, mask, odd_even=False, ignore=None):
-    """Median of the background pixels of every column, in every frame.
+    """Return the median of the background pixels of every column, in every frame.
 
     Parameters
     ----------
@@ -118,7 +118,9 @@ def remove_columns(data, mask, out=None, odd_even=False, ignore=None):
     At the group level, as recommended for bright-object time series by the JWST transiting-exoplanet teams; see
     Schlawin et al. 2020 (arXiv:2010.03564) for the noise, Alderson et al. 2023 (doi:10.1038/s41586-022-05591-3) for
     its removal from this observation.
-    One integration is corrected after the other; beyond the result it needs less memory than one integration.
+    One integration is corrected after the other; beyond the result it needs less memory than one integration. Our own,
+    because the pipeline's `median_clean` takes one image at a time and knows no even and odd rows; where both can do
+    the same, a test shows that they do.
 
     Examples
     --------
@@ -148,7 +150,7 @@ def remove_columns(data, mask, out=None, odd_even=False, ignore=None):
 
 
 def saturated_ramps(groupdq, halo=6):
-    """Pixels that cannot measure the background of an integration: they saturate in it, or lie beside a snowball.
+    """Find the pixels that cannot measure the background: they saturate, or lie beside a snowball.
 
     A pixel that saturates in any group is left out of *all* groups of the integration: each pixel has a level of its
     own, so medians of changing sets of pixels would step from one group to the next. A saturated patch of 3 x 3 pixels
@@ -269,7 +271,7 @@ def _middle(samples):
 
 
 def pixel_times(shape=(MODE.rows, MODE.columns), detector="NRS1"):
-    """When each pixel of a frame is read.
+    """Return when each pixel of a frame is read.
 
     Parameters
     ----------
@@ -310,7 +312,7 @@ def pixel_times(shape=(MODE.rows, MODE.columns), detector="NRS1"):
 
 
 def quiet_differences(data, mask, clip=5.0):
-    """Differences of neighbouring groups without what is the same in every integration, and without outliers.
+    """Return differences of neighbouring groups without what all integrations share, and without outliers.
 
     Parameters
     ----------
@@ -350,7 +352,7 @@ def quiet_differences(data, mask, clip=5.0):
 
 
 def power_spectrum(frames, detector="NRS1", mask=None, clip=6.0):
-    """Power spectral density of frames along the clock that read them.
+    """Return the power spectral density of frames along the clock that read them.
 
     Parameters
     ----------
@@ -387,6 +389,7 @@ def power_spectrum(frames, detector="NRS1", mask=None, clip=6.0):
     the estimator of Blackman & Tukey (1958). With generated 1/f^beta noise it is right to a few per cent from 5 Hz up;
     behind a wide mask it is uncertain within a few hundred Hz of the line frequency, 2.3 kHz. After `remove_columns`
     the pixels whose medians were subtracted look better than they should: what is left shows in the masked ones.
+    Our own, because `scipy.signal.welch` knows no gaps, and a Lomb-Scargle periodogram leaks through regular ones.
 
     Examples
     --------
@@ -431,9 +434,14 @@ def log_bins(frequency, power, per_decade=10):
 
     Returns
     -------
-    frequency, power, sigma, count : arrays, shape (bin,)
-        Mean (geometric, for the frequency) in each bin that holds anything, the standard error of the mean power from
-        the scatter in the bin (NaN for a bin of one), and how many values the bin holds.
+    frequency : array, shape (bin,)
+        Hz, geometric mean of each bin that holds anything.
+    power : array, shape (bin,)
+        Mean power.
+    sigma : array, shape (bin,)
+        Standard error of the mean power, from the scatter in the bin; NaN for a bin of one.
+    count : array of int, shape (bin,)
+        How many values the bin holds.
 
     Raises
     ------
@@ -458,10 +466,20 @@ def log_bins(frequency, power, per_decade=10):
 
 
 class SpectralSlope(NamedTuple):
-    """Power law fitted to a spectrum: ``amplitude / frequency**beta + white``.
+    """Power law fitted to a spectrum: ``amplitude / frequency**beta + white``; call it with frequencies (Hz).
 
-    ``beta`` and its standard error ``sigma`` have no unit; ``amplitude`` is the power at 1 Hz and ``white`` the level
-    of the white noise, both DN^2/Hz; ``limits`` (Hz) is the range that was fitted.
+    Attributes
+    ----------
+    beta : float
+        Slope, without unit.
+    sigma : float
+        Standard error of `beta`.
+    amplitude : float
+        Power at 1 Hz, DN^2/Hz.
+    white : float
+        Level of the white noise, DN^2/Hz.
+    limits : (float, float)
+        Range that was fitted, Hz.
     """
 
     beta: float
@@ -476,7 +494,7 @@ class SpectralSlope(NamedTuple):
 
 
 def spectral_slope(frequency, power, limits=(5.0, 1000.0), white=True):
-    """Slope of a power spectrum: the beta of 1/f^beta.
+    """Fit the slope of a power spectrum: the beta of 1/f^beta.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ __all__ = [
 
 
 def pixel_ramp(data, integration, row, column):
-    """The samples of one pixel in one integration.
+    """Return the samples of one pixel in one integration.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def pixel_ramp(data, integration, row, column):
 
 
 def group_times(ramp, group_time=None):
-    """Time of each group since the end of the reset.
+    """Return the time of each group since the end of the reset.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def group_times(ramp, group_time=None):
 
 
 def group_differences(data, axis=None):
-    """Differences between successive groups.
+    """Return the differences between successive groups.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def group_differences(data, axis=None):
 
 
 def linearity_ratio(data, groupdq=None, minimum=0.0):
-    """Last over first group difference of every pixel: 1 for a straight ramp, below 1 where it flattens.
+    """Divide every pixel's last group difference by its first: 1 for a straight ramp, below 1 where it flattens.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def linearity_ratio(data, groupdq=None, minimum=0.0):
 
 
 def binned_median(x, y, edges):
-    """Median of `y` in bins of `x`, with its uncertainty.
+    """Return the median of `y` in bins of `x`, with its uncertainty.
 
     Parameters
     ----------
@@ -196,9 +196,14 @@ def binned_median(x, y, edges):
 
     Returns
     -------
-    centre, median, sigma, count : arrays, shape (bin,)
-        Median of `x` in the bin, median of `y`, its standard error and the number of pairs. A bin with fewer than
-        two pairs gets NaN.
+    centre : array, shape (bin,)
+        Median of `x` in the bin; like the others NaN for a bin with fewer than two pairs.
+    median : array, shape (bin,)
+        Median of `y`.
+    sigma : array, shape (bin,)
+        Its standard error.
+    count : array of int, shape (bin,)
+        Number of pairs.
 
     Raises
     ------
@@ -236,7 +241,7 @@ def binned_median(x, y, edges):
 
 
 def fit_first_groups(times, samples, n):
-    """Straight line through the first groups of a ramp.
+    """Fit a straight line through the first groups of a ramp.
 
     Parameters
     ----------
@@ -249,8 +254,10 @@ def fit_first_groups(times, samples, n):
 
     Returns
     -------
-    slope, intercept : float
-        DN/s, and DN at time zero: the line is ``intercept + slope * times``.
+    slope : float
+        DN/s.
+    intercept : float
+        DN at time zero: the line is ``intercept + slope * times``.
 
     Raises
     ------
@@ -275,7 +282,7 @@ def fit_first_groups(times, samples, n):
 
 
 def slope_line(times, samples, slope, usable=None):
-    """A line of given slope to draw over a ramp; it starts where the fit started, at the first usable sample.
+    """Return a line of given slope to draw over a ramp; it starts where the fit did, at the first usable sample.
 
     Parameters
     ----------

@@ -13,12 +13,14 @@ __all__ = ["fill_bad", "noise_budget"]
 
 
 def fill_bad(rates, dq=None):
-    """Rates without gaps, so that every integration adds up the same pixels.
+    """Fill the gaps in rates, so that every integration adds up the same pixels.
 
     Parameters
     ----------
-    rates, dq
-        As for `white_light`.
+    rates : array, shape (integration, row, column), or CubeModel
+        DN/s.
+    dq : array of int, shape (integration, row, column), optional
+        Flags; those of the model without it.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def fill_bad(rates, dq=None):
 
 
 def noise_budget(rates, chosen=None, aperture=None):
-    """Noise of a light curve as its pixels, its columns and the whole sum have it.
+    """Measure the noise of a light curve as its pixels, its columns and the whole sum have it.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ _FEWEST_COLUMNS = 30  # with a trace, for a polynomial through them that can be 
 
 
 def last_minus_first(data):
-    """Median over the integrations of last group minus first group: the light of the star, hardly any bias.
+    """Return the median of last minus first group over the integrations: light of the star, hardly any bias.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def last_minus_first(data):
 
 
 def smooth(image, size=(5, 11)):
-    """Median filter: hot pixels and cosmic rays vanish, the trace stays.
+    """Filter an image with a median: hot pixels and cosmic rays vanish, the trace stays.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def smooth(image, size=(5, 11)):
 
 
 def centroids(image, columns=None, half_width=8):
-    """Flux-weighted mean row of the light in each column.
+    """Return the flux-weighted mean row of the light in each column.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def centroids(image, columns=None, half_width=8):
 
 
 def fit_trace(columns, rows, degree=2, clip=4.0):
-    """Polynomial through the centroids that a few wrong ones do not bend.
+    """Fit a polynomial through the centroids that a few wrong ones do not bend.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def fit_trace(columns, rows, degree=2, clip=4.0):
 
 
 def trace_rows(fit, n_columns, first=0, last=None):
-    """Row of the trace in every column of the frame; NaN in the columns that the spectrum does not reach.
+    """Return the row of the trace in every column of the frame; NaN where the spectrum does not reach.
 
     Parameters
     ----------
@@ -239,7 +239,7 @@ def trace_rows(fit, n_columns, first=0, last=None):
 
 
 def background_mask(shape, rows, half_width=HALF_WIDTH):
-    """True where a pixel is background: further from the trace than the half-width of the mask.
+    """Return a mask that is True for background: further from the trace than the half-width.
 
     Parameters
     ----------
@@ -276,7 +276,7 @@ def background_mask(shape, rows, half_width=HALF_WIDTH):
 
 
 def bright_columns(image, contrast=10.0):
-    """Range of columns in which a trace stands out, measured: for a mode or a target that nobody has described.
+    """Find the columns in which a trace stands out, for a mode or a target that nobody has described.
 
     Parameters
     ----------

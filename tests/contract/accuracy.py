@@ -10,8 +10,12 @@ import numpy as np
 
 import tso_helpers as tso
 from tso_helpers.simulation import detector
-from tso_helpers.simulation.recipe import NOISE, Recipe
+from tso_helpers.simulation.recipe import Recipe
 
+#: The effects that are noise: different in every integration and with no expectation value worth calibrating.
+NOISE = frozenset(
+    {"photon_noise", "cosmic_rays", "ktc", "pedestal", "odd_even", "white_noise", "one_over_f", "telegraph"}
+)
 QUIET = NOISE | {"charge_migration", "reference_errors"}
 RECIPES = {
     "quiet": Recipe(integrations=(2,), groups=14, without=QUIET, plant=()),

@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+import types
 
 import lessons
 import nbformat
+import nbval_numbers
 import pytest
+from nbval.plugin import IPyNbCell
 from nbval_numbers import agree, settle, tolerance_of
 
 SAME = [
@@ -105,6 +108,24 @@ def test_only_the_lines_that_differ_are_left_for_the_report():
 
 def _cell(source="pass", **metadata):
     return nbformat.v4.new_code_cell(source, metadata=metadata)
+
+
+def test_pictures_are_not_looked_at():
+    class Cell:
+        parent = types.SimpleNamespace(skip_compare=("image/png",))
+        cell = _cell()
+
+        def sanitize(self, text):
+            raise AssertionError("nbval does not compare pictures")
+
+    def picture(text):
+        return [nbformat.v4.new_output("display_data", {"image/png": text})]
+
+    compared = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(IPyNbCell, "compare_outputs", lambda cell, test, ref, skip: compared.append((test, ref)))
+        nbval_numbers._compare_outputs(Cell(), picture("new"), picture("old"))
+    assert compared == [(picture("new"), picture("old"))]
 
 
 def test_tolerance_of_a_cell():

@@ -88,8 +88,11 @@ def _strict(name, data, scratch):
 
 def _variant(variant, name, data, scratch):
     """Cold, with what another processor, another OpenBLAS kernel or one thread would compute."""
+    settings = variants.variants().get(variant)
+    if settings is None:  # nothing to switch off on this machine
+        return None
     root = linked_copy(data, scratch / f"{variant}-{name}")
-    return _nbval(name, root, scratch / f"kernel-{variant}-{name}", **variants.variants().get(variant, {}))
+    return _nbval(name, root, scratch / f"kernel-{variant}-{name}", **settings)
 
 
 def _lax(name, data, scratch):
@@ -184,7 +187,7 @@ def _of_variants():
 @pytest.mark.parametrize(("kind", "name"), list(_of_variants()))
 def test_strict_on_other_machines(runs, kind, name):
     run = runs[kind, name].result()
-    if kind not in variants.variants():
+    if run is None:
         pytest.skip(f"VARIANT SKIPPED: this machine has nothing to switch off for {kind!r}; see tools/variants.py")
     assert run.passed, run.text
     assert set(headless.asserts_in(lessons.read_source(LESSONS[name]))) <= set(run.report.outcomes)

@@ -1,7 +1,9 @@
 """The ``tso`` command, each subcommand on small data."""
 
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -138,12 +140,50 @@ def test_fetch_without_a_network_says_so():
         assert "tso doctor" in tso("data", "--fetch", code=1)
 
 
+def test_fetch_of_an_observation_without_products(server, mast, tmp_path):  # noqa: F811
+    mast.products.clear()
+    text = tso("data", "--fetch", "--out", tmp_path / "real", code=1)
+    assert "MAST lists no file for jw01366-o003" in text
+    assert "Traceback" not in text
+
+
+def test_fetch_of_an_observation_without_raw_files(server, mast, tmp_path):  # noqa: F811
+    mast.products = {"100": [row for row in mast.products["100"] if row["productSubGroupDescription"] != "UNCAL"]}
+    assert "none of them is an uncal file" in tso("data", "--fetch", "--out", tmp_path / "real", code=1)
+
+
+def test_fetch_that_finds_nothing(server, mast, tmp_path):  # noqa: F811
+    mast.observations.clear()
+    text = tso("data", "--fetch", "--out", tmp_path / "real", code=1)
+    assert "MAST finds no observation with instrument_name NIRSpec/SLIT" in text
+    assert "proposal_id 1366" in text
+
+
+def test_fetch_refuses_a_hostile_name(server, mast, tmp_path):  # noqa: F811
+    mast.products["100"][0]["obs_id"] = "../../.."
+    text = tso("data", "--fetch", "--out", tmp_path / "real", code=1)
+    assert mast.products["100"][0]["productFilename"] in text
+    assert "obs_id cannot be used" in text
+    assert not mast.downloads
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--groups", -3), ("--seed", -1), ("--workers", -3), ("--integrations", "-1"), ("--plant", "")],
+)
+def test_fetch_refuses_what_belongs_to_the_simulation(server, mast, option, value):  # noqa: F811
+    assert f"{option} shapes the simulated exposure" in tso("data", "--fetch", option, value, code=1)
+    assert not mast.requests
+
+
+def test_fetch_of_a_detector_that_is_none(server, mast):  # noqa: F811
+    assert "there are NRS1 and NRS2" in tso("data", "--fetch", "--detectors", "-1", code=1)
+
+
 # --- env
 
 
 def test_env_prints_exports_that_a_shell_can_read(exposure):
-    import subprocess
-
     exports = tso("env", "--out", exposure)
     script = exports + 'printf "%s\\n" "$CRDS_PATH" "$CRDS_SERVER_URL" "$CRDS_CONTEXT"'
     path, url, context = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout.split(
@@ -220,6 +260,69 @@ def test_lab_with_an_unknown_lesson_starts_nothing(notebooks, launched):
     assert not launched
 
 
+def test_lab_instructor_leaves_a_learners_workspace_alone(notebooks, launched, tmp_path, monkeypatch):
+    monkeypatch.setenv("TSO_WORKSPACE", str(tmp_path / "chosen"))
+    tso("lab")
+    before = {path: path.read_bytes() for path in (tmp_path / "chosen").iterdir()}
+    tso("lab", "--instructor")
+    assert f"--ServerApp.root_dir={tmp_path / 'chosen-instructor'}" in launched[-1]
+    assert before == {path: path.read_bytes() for path in (tmp_path / "chosen").iterdir()}
+    text = tso("lab", "--instructor", "--workspace", tmp_path / "chosen", code=1)
+    assert "holds a learner's copies" in text
+    assert before == {path: path.read_bytes() for path in (tmp_path / "chosen").iterdir()}
+
+
+def test_lab_refuses_a_workspace_among_the_lessons(notebooks, launched):
+    before = sorted(notebooks.rglob("*"))
+    assert "copied into itself" in tso("lab", "--workspace", notebooks / "mine", code=1)
+    assert sorted(notebooks.rglob("*")) == before
+    assert not launched
+
+
+def test_lab_resets_nothing_when_one_of_the_names_is_wrong(notebooks, launched):
+    tso("lab")
+    mine = notebooks.parent / "workspace" / "01_look.ipynb"
+    mine.write_text("mine", encoding="utf-8")
+    assert "there is no lesson '77'" in tso("lab", "--reset", "1", "--reset", "77", code=1)
+    assert mine.read_text(encoding="utf-8") == "mine"
+    assert not mine.with_name("my earlier work").exists()
+
+
+def test_lab_says_that_its_record_was_damaged(notebooks, launched):
+    tso("lab")
+    record = notebooks.parent / "workspace" / ".tso-workspace.json"
+    record.write_text("garbage", encoding="utf-8")
+    text = tso("lab")
+    assert f"{record} is damaged" in text
+    assert "written again" in text
+    assert "damaged" not in tso("lab")
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_lab_with_a_workspace_that_is_no_folder(notebooks, launched, tmp_path, kind):
+    wrong = tmp_path / "wrong"
+    wrong.write_text("", encoding="utf-8") if kind == "file" else wrong.symlink_to(tmp_path / "gone")
+    text = tso("lab", "--workspace", wrong, code=1)
+    assert "it is a " + kind in text
+    assert "TSO_WORKSPACE" in text
+    assert "Errno" not in text
+    assert not (tmp_path / "gone").exists()
+    assert not launched
+
+
+def test_jupyterlab_finds_the_settings_that_we_bring(tmp_path):
+    """No question about news on a learner's first day: the folder that is named holds the setting."""
+    code = (
+        "import sys; from tso_helpers import cli; cli._become([sys.executable, '-c', "
+        "'from jupyter_core.paths import jupyter_config_path; print(*jupyter_config_path(), sep=chr(10))'])"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1]), "JUPYTER_CONFIG_PATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    folders = [Path(line) for line in done.stdout.splitlines()]
+    assert folders.index(tmp_path) >= 0
+    assert any("fetchNews" in file.read_text("utf-8") for folder in folders for file in folder.glob("labconfig/*.json"))
+
+
 def test_jupyterlab_knows_the_options_that_we_give(notebooks, launched):
     from jupyterlab.labapp import LabApp
 
@@ -229,6 +332,91 @@ def test_jupyterlab_knows_the_options_that_we_give(notebooks, launched):
 
 
 # --- run
+
+
+@pytest.mark.parametrize("timeout", ["-1", "0", "nan", "inf"])
+def test_run_with_an_impossible_timeout_starts_nothing(notebooks, timeout):
+    assert "seconds above 0" in tso("run", "--timeout", timeout, code=1)
+
+
+def test_run_of_an_unknown_lesson_lists_those_that_there_are(notebooks):
+    assert "there is no lesson '42'; there are 00_start_here, 01_look" in tso("run", "--lesson", "42", code=1)
+
+
+def test_run_says_at_once_where_it_cannot_save(notebooks, tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    text = tso("run", "--save", tmp_path / "file", code=1)
+    assert f"--save {tmp_path / 'file'}: the folder cannot be made" in text
+
+
+# --- too little memory, and names that are not ASCII, in processes of their own
+
+
+def alone(*arguments, limit=None, **variables):
+    """`tso` in a process of its own; what would become JupyterLab says so instead."""
+    code = (
+        "from tso_helpers import cli\n"
+        "cli._become = lambda command: print('becomes', command[2])\n"
+        "cli._prepare_data = lambda: None\n"
+        "cli.app()"
+    )
+    shell = f"ulimit -v {limit // 1024}; " if limit else ""
+    return subprocess.run(
+        ["bash", "-c", f'{shell}exec "$@"', "-", sys.executable, "-c", code, *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1])} | variables,
+        capture_output=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", ["lab", "run"])
+def test_too_little_memory_to_load_the_pipeline_is_refused(notebooks, command):
+    done = alone(command, limit=300_000_000)
+    said = done.stderr.decode()
+    assert done.returncode == 1
+    assert said.startswith(
+        "tso: there is too little memory to load the pipeline\n  `ulimit -v` lets each program have 0.30"
+    )
+    assert "ulimit -v unlimited" in said
+    assert "Traceback" not in said
+
+
+def test_little_memory_is_a_warning_before_the_lessons_start(notebooks):
+    done = alone("lab", limit=1_500_000_000)
+    said = done.stderr.decode()
+    assert done.returncode == 0, said
+    assert said.startswith("tso: warning: there may be too little memory for the lessons\n  `ulimit -v` lets")
+    assert done.stdout.decode().endswith("becomes jupyterlab\n")
+
+
+def test_an_import_that_fails_for_want_of_memory_is_explained(notebooks, monkeypatch):
+    from tso_helpers.course import doctor
+
+    def unfit():
+        raise MemoryError
+
+    monkeypatch.setattr(cli, "_prepare_data", unfit)
+    with pytest.raises(AssertionError):  # there is enough memory: a fault of ours, and its traceback is wanted
+        tso("run", code=0)
+    monkeypatch.setattr(doctor, "ADDRESSES", 1e30)
+    monkeypatch.setattr(doctor, "_process_limits", lambda: {"-v": 1e12})
+    text = tso("run", code=1)
+    assert "tso: there is too little memory for this" in text
+    assert "`ulimit -v` lets each program have 1000.00 GB" in text
+
+
+@pytest.mark.parametrize("more", [{}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}], ids=["C", "C without UTF-8"])
+def test_a_name_with_an_accent_is_the_same_in_the_locale_C(notebooks, tmp_path, more):
+    write(notebooks, "02_été", ["'α'"])
+    place = tmp_path / "été à la plage"
+    done = alone("lab", "--reset", "02", "--workspace", place, LC_ALL="C", **more)
+    assert done.returncode == 0, done.stderr
+    assert f"Your copies of the lessons are in {place}\n".encode() in done.stdout
+    assert nbformat.read(place / "02_été.ipynb", as_version=4).cells[1].source == "'α'"
+    assert {path.name for path in place.iterdir()} >= {"00_start_here.ipynb", "02_été.ipynb"}
+    wrong = alone("lab", "--workspace", notebooks / "où", LC_ALL="C", **more)
+    assert wrong.returncode == 1
+    assert f"tso: {notebooks / 'où'} is, or lies in".encode() in wrong.stderr
 
 
 @pytest.mark.slow
@@ -275,7 +463,7 @@ def test_doctor_says_what_it_found(notebooks):
 
 
 def test_doctor_fails_when_something_is_missing(notebooks, monkeypatch):
-    from tso_helpers import doctor
+    from tso_helpers.course import doctor
 
     monkeypatch.setattr(doctor, "DISK", 1e18)
     assert "tso data --prune" in tso("doctor", "--offline", code=1)
@@ -296,9 +484,6 @@ def test_prune_deletes_checkpoints_and_nothing_else(exposure, tmp_path):
 @pytest.mark.slow
 def test_another_program_calibrates_with_nothing_but_the_exports(tmp_path):
     """`strun`, the pipeline's own command, in a shell that has only what `tso env` printed; a path with an accent."""
-    import subprocess
-    from pathlib import Path
-
     folder = tmp_path / "données d'été"
     tso("data", "--out", folder, "--integrations", "2", "--groups", "4", "--columns", "0,128", "--detectors", "NRS1")
     (raw,) = folder.rglob("*_04101_*_uncal.fits")

@@ -1,5 +1,6 @@
-"""Light curves of known flux: gaps, normalisation, scatter, segments."""
+"""Light curves of known flux: their errors, normalisation, scatter, segments."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tso_helpers import light_curve
+from tso_helpers.light_curve import LightCurve
+from tso_helpers.rates import fill_bad
 
 TRANSIT = np.array([1.0, 1.0, 0.977, 0.978, 1.0, 1.0])
 
@@ -18,6 +21,47 @@ def rates(noise=0.0, seed=1):
     return (TRANSIT[:, None, None] * image + scatter).astype(np.float32)
 
 
+def curve(times, flux, error=0.01):
+    return LightCurve(times, flux, np.full(np.shape(flux), error))
+
+
+def test_a_light_curve_is_of_numbers_that_cannot_be_replaced():
+    made = LightCurve([1, 2], [3, 4], [0.1, 0.2])
+    assert len(made) == 2
+    assert made.time.dtype == made.flux.dtype == made.error.dtype == float
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        made.flux = made.error
+
+
+@pytest.mark.parametrize(
+    ("time", "flux", "error", "words"),
+    [
+        ([1.0, 2.0], [1.0], [0.1], "as many times"),
+        ([1.0, 2.0], [1.0, 1.0], [0.1], "as many times"),
+        ([[1.0, 2.0]], [[1.0, 1.0]], [[0.1, 0.1]], "as many times"),
+        ([2.0, 1.0], [1.0, 1.0], [0.1, 0.1], "rise"),
+        ([1.0, 1.0], [1.0, 1.0], [0.1, 0.1], "rise"),
+        ([1.0, np.nan], [1.0, 1.0], [0.1, 0.1], "rise"),
+    ],
+)
+def test_what_is_no_light_curve(time, flux, error, words):
+    with pytest.raises(ValueError, match=words):
+        LightCurve(time, flux, error)
+
+
+@given(st.floats(1e-3, 1e9))
+def test_errors_are_divided_as_the_flux_is(scale):
+    relative = curve(np.arange(6.0), scale * TRANSIT, error=0.01 * scale).relative(TRANSIT == 1)
+    assert np.allclose(relative.flux, TRANSIT)
+    assert np.allclose(relative.error, 0.01)
+
+
+def test_relative_with_a_gap_and_a_flux_of_zero():
+    relative = curve(np.arange(4.0), [4.0, np.nan, 0.0, 4.0], error=0.4).relative(np.array([True, True, False, True]))
+    assert np.allclose(relative.flux, [1, np.nan, 0, 1], equal_nan=True)
+    assert np.allclose(relative.error, 0.1)
+
+
 def test_white_light_is_the_sum_over_the_frame():
     data = rates(0.1)
     assert np.allclose(light_curve.white_light(data), data.sum(axis=(1, 2), dtype=float), rtol=1e-6)
@@ -26,48 +70,23 @@ def test_white_light_is_the_sum_over_the_frame():
     assert np.allclose(light_curve.white_light(data, aperture=aperture), data[:, 3:6].sum(axis=(1, 2)), rtol=1e-6)
 
 
-@given(st.integers(0, 2**31), st.floats(0, 0.9))
-def test_bad_pixels_that_come_and_go_do_not_change_the_light_curve(seed, share):
-    """However the gaps fall, the transit keeps its shape: its truth here has no noise."""
-    data, bad = rates(), np.random.default_rng(seed).random((6, 8, 12)) < share
-    data[:, 0, 0] = 1.0 * TRANSIT  # a pixel that is never bad
-    bad[:, 0, 0] = False
-    flags = np.where(bad, 1, 0).astype(np.uint32)
-    data[bad] = np.nan
-    flux = light_curve.white_light(data, flags)
-    assert np.allclose(flux / flux[0], TRANSIT, atol=1e-5)
-
-
-def test_do_not_use_counts_and_other_flags_do_not():
-    data, flags = rates(), np.zeros((6, 8, 12), dtype=np.uint32)
-    flags[2, 4, 6], data[2, 4, 6] = 1, 1e6
-    flags[3, 4, 6] = 4  # a jump was found, and left out by the fit: the rate is good
-    model = SimpleNamespace(data=data, dq=flags, meta=None)
-    for filled in (light_curve.fill_bad(data, flags), light_curve.fill_bad(model)):
-        assert filled[2, 4, 6] == pytest.approx(data[0, 4, 6] * 0.977, rel=1e-5)
-        assert filled[3, 4, 6] == data[3, 4, 6]
-    assert data[2, 4, 6] == 1e6
-
-
-def test_pixels_that_are_always_bad_are_left_out():
-    data = rates()
-    data[:, 4, 6] = np.nan
-    assert np.allclose(light_curve.white_light(data), np.nansum(data, axis=(1, 2)))
-    one = light_curve.white_light(data[:1])
-    assert one.shape == (1,)
-    assert np.isfinite(one[0])
-    assert light_curve.white_light(np.full((3, 2, 2), np.nan)).tolist() == [0, 0, 0]
-
-
 def test_white_light_of_the_wrong_shape():
     with pytest.raises(ValueError, match="three axes"):
         light_curve.white_light(np.zeros((8, 12)))
-    with pytest.raises(ValueError, match="flags"):
-        light_curve.white_light(rates(), np.zeros((8, 12), dtype=int))
     with pytest.raises(ValueError, match="aperture"):
         light_curve.white_light(rates(), aperture=np.ones((8, 11), dtype=bool))
     with pytest.raises(ValueError, match="no pixel"):
         light_curve.white_light(rates(), aperture=np.zeros((8, 12), dtype=bool))
+
+
+def test_white_light_wants_the_gaps_filled():
+    data = rates()
+    data[2, 4, 6] = np.nan
+    with pytest.raises(ValueError, match="fill_bad"):
+        light_curve.white_light(data)
+    aperture = np.ones((8, 12), dtype=bool)
+    aperture[4, 6] = False
+    assert np.isfinite(light_curve.white_light(data, aperture)).all()
 
 
 def times_table(first, number):
@@ -156,55 +175,46 @@ def test_expected_scatter_of_photons_and_read_noise():
         light_curve.expected_scatter_ppm(-1.0, 1.0, 1.0)
 
 
+def test_the_curve_of_a_segment():
+    data, flags = rates(0.1), np.zeros((6, 8, 12), dtype=np.uint32)
+    error = np.full(data.shape, 0.5, dtype=np.float32)
+    flags[2, 4, 6], data[2, 4, 6], error[2, 4, 6] = 1, 1e6, 1e6  # bad: filled, and its error is not to be believed
+    error[3, 4, 6] = np.nan
+    table, exposure = times_table(1, 9), SimpleNamespace(integration_start=2, integration_end=7)
+    model = SimpleNamespace(data=data, dq=flags, err=error, int_times=table, shape=data.shape)
+    model.meta = SimpleNamespace(exposure=exposure)
+    made = light_curve.from_rates(model)
+    assert np.array_equal(made.time, light_curve.integration_times(model))
+    assert np.array_equal(made.flux, light_curve.white_light(fill_bad(data, flags)))
+    pixels = np.array([96, 96, 95, 95, 96, 96])
+    assert np.allclose(made.error, 0.5 * np.sqrt(pixels))
+    aperture = np.zeros((8, 12), dtype=bool)
+    aperture[3:6] = True
+    narrow = light_curve.from_rates(model, aperture)
+    assert np.array_equal(narrow.flux, light_curve.white_light(fill_bad(data, flags), aperture))
+    assert np.allclose(narrow.error, 0.5 * np.sqrt(pixels - 60))
+    with pytest.raises(ValueError, match="aperture"):
+        light_curve.from_rates(model, aperture[:2])
+
+
 @given(st.permutations(range(3)))
 def test_segments_are_put_in_order_of_time(order):
-    parts = [(np.arange(4.0) + 10 * k, np.arange(4.0) + k) for k in range(3)]
-    times, flux = light_curve.stitch([parts[k] for k in order])
-    assert np.all(np.diff(times) > 0)
-    assert np.array_equal(flux, np.concatenate([part[1] for part in parts]))
+    parts = [LightCurve(np.arange(4.0) + 10 * k, np.arange(4.0) + k, np.full(4, 1.0 + k)) for k in range(3)]
+    whole = light_curve.stitch([parts[k] for k in order])
+    assert np.all(np.diff(whole.time) > 0)
+    assert np.array_equal(whole.flux, np.concatenate([part.flux for part in parts]))
+    assert np.array_equal(whole.error, np.concatenate([part.error for part in parts]))
 
 
 @pytest.mark.parametrize(
     ("segments", "words"),
     [
         ([], "no segment"),
-        ([([1.0, 2.0], [1.0])], "as many times"),
-        ([([], [])], "as many times"),
-        ([([2.0, 1.0], [1.0, 1.0])], "rise"),
-        ([([1.0, np.nan], [1.0, 1.0])], "rise"),
-        ([([1.0, 2.0], [1.0, 1.0])] * 2, "twice"),
+        ([curve([1.0, 2.0], [1.0, 1.0]), curve([], [])], "empty"),
+        ([curve([1.0, 2.0], [1.0, 1.0])] * 2, "twice"),
+        ([curve([1.0, 3.0], [1.0, 1.0]), curve([2.0, 4.0], [1.0, 1.0])], "overlap"),
     ],
 )
 def test_segments_that_do_not_go_together(segments, words):
     with pytest.raises(ValueError, match=words):
         light_curve.stitch(segments)
-
-
-def test_noise_budget_tells_shared_noise_from_own():
-    random = np.random.default_rng(5)
-    own = random.normal(0, 1, (300, 6, 40))
-    column = random.normal(0, 1, (300, 1, 40))
-    budget = light_curve.noise_budget(100 + own + column)
-    total = 100 * 6 * 40
-    assert budget["pixels"] == pytest.approx(1e6 * np.sqrt(240 * 2) / total, rel=0.02)
-    assert budget["columns"] == pytest.approx(1e6 * np.sqrt(240 + 40 * 36) / total, rel=0.03)
-    assert budget["sum"] == pytest.approx(budget["columns"], rel=0.15)
-
-
-def test_noise_budget_looks_at_what_was_chosen():
-    data = 100 + np.random.default_rng(5).normal(0, 1, (60, 4, 30))
-    chosen = np.ones(60, dtype=bool)
-    chosen[20:30] = False
-    data[20:30] *= 0.9
-    aperture = np.zeros((4, 30), dtype=bool)
-    aperture[1] = True
-    data[:, 3] += np.arange(60)[:, np.newaxis] * 50  # outside the aperture
-    budget = light_curve.noise_budget(data, chosen, aperture)
-    assert budget["columns"] == pytest.approx(budget["pixels"])
-    assert budget["pixels"] == pytest.approx(1e6 * np.sqrt(30) / 3000, rel=0.1)
-    with pytest.raises(ValueError, match="two pairs"):
-        light_curve.noise_budget(data, np.arange(60) == 3)
-    with pytest.raises(ValueError, match="do not fit"):
-        light_curve.noise_budget(data, chosen[:5])
-    with pytest.raises(ValueError, match="three axes"):
-        light_curve.noise_budget(data[0])

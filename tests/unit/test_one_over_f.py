@@ -190,6 +190,20 @@ def test_needs_less_memory_than_one_integration(shape, odd_even):
     assert peak < data[0].nbytes
 
 
+@given(frames_and_masks())
+@settings(deadline=None)
+def test_agrees_with_the_pipelines_own_where_both_can_do_the_same(case):
+    """One image after the other, one mask, nothing missing, even and odd rows together: `clean_flicker_noise` too."""
+    from jwst.clean_flicker_noise.clean_flicker_noise import median_clean
+
+    data, mask = case
+    data = data.astype(np.float64)
+    slow = abs(one_over_f.MODE.detector("NRS1").slow_axis)
+    images = data.reshape(-1, *mask.shape)
+    expected = np.stack([median_clean(image, mask, slow) for image in images]).reshape(data.shape)
+    np.testing.assert_allclose(one_over_f.remove_columns(data, mask), expected, rtol=1e-12, atol=1e-9)
+
+
 # ---------------------------------------------------------------------------------------------- clock and spectrum
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .. import dq, ramps
-from ..plotting.ramps import plot_ramp
+from ..plotting.ramps import mark_flags, plot_ramp
 from ..plotting.style import WIDTH
 
 __all__ = ["RampExplorer", "ramp_explorer"]
@@ -21,7 +21,7 @@ __all__ = ["RampExplorer", "ramp_explorer"]
 _NO_EXAMPLE = "choose ..."
 
 
-def ramp_explorer(ramps_by_detector, limits=None, truth=None, segment=1, examples=None, start=None, unit="DN"):
+def ramp_explorer(ramps_by_detector, limits=None, truth=None, segment=1, examples=None, start=None):
     """Make an explorer of all ramps of a segment; show it with ``display(...)`` or its method `RampExplorer.show`.
 
     Parameters
@@ -29,7 +29,7 @@ def ramp_explorer(ramps_by_detector, limits=None, truth=None, segment=1, example
     ramps_by_detector : dict of str to RampModel
         Ramps by the name of their detector, after any step; they are looked at, never changed.
     limits : dict of str to array, shape (row, column), optional
-        Saturation limit of each pixel by detector, in the unit of the ramps.
+        Saturation limit of each pixel by detector, DN.
     truth : callable, optional
         ``truth(detector, segment, integration)`` gives the noiseless ramps (group, row, column) of an integration:
         ``obs.truth.noiseless_ramp``. The truth is set on the first sample, because it knows no bias.
@@ -40,8 +40,6 @@ def ramp_explorer(ramps_by_detector, limits=None, truth=None, segment=1, example
     start : object, optional
         Where to open: anything with ``detector``, ``integration``, ``row`` and ``column``, such as an example.
         Without it the brightest pixel of the first detector's first integration.
-    unit : str
-        Unit of the ramps.
 
     Returns
     -------
@@ -52,27 +50,39 @@ def ramp_explorer(ramps_by_detector, limits=None, truth=None, segment=1, example
     ValueError
         If there is no ramp, limits do not fit their ramp, or `start` is not in it.
     """
-    return RampExplorer(ramps_by_detector, limits, truth, segment, examples, start, unit)
+    return RampExplorer(ramps_by_detector, limits, truth, segment, examples, start)
 
 
 class RampExplorer:
     """What `ramp_explorer` makes: one chosen pixel, how to choose another, and its figure.
+
+    Parameters
+    ----------
+    ramps_by_detector : dict of str to RampModel
+    limits : dict of str to array, shape (row, column), optional
+    truth : callable, optional
+    segment : int
+    examples : dict, optional
+    start : object, optional
+        As for `ramp_explorer`.
 
     Attributes
     ----------
     detector : str
     integration, row, column : int
         The pixel that is shown.
-    controls : dict of str to ipywidgets.Widget
-        "Detector", "Integration", "Row", "Column" and, with examples, "Example": each has its name as description.
-        They are made when they are first asked for.
+
+    Raises
+    ------
+    ValueError
+        If there is no ramp, limits do not fit their ramp, or `start` is not in it.
     """
 
-    def __init__(self, ramps_by_detector, limits=None, truth=None, segment=1, examples=None, start=None, unit="DN"):
+    def __init__(self, ramps_by_detector, limits=None, truth=None, segment=1, examples=None, start=None):
         if not ramps_by_detector:
             raise ValueError("no ramp was given: hand over a dict such as {'NRS1': ramp}")
         self._ramps, self._limits, self._truth = dict(ramps_by_detector), dict(limits or {}), truth
-        self._segment, self._unit, self._widgets, self._true_ramps = segment, unit, None, {}
+        self._segment, self._widgets, self._true_ramps = segment, None, {}
         for name in set(self._limits) & set(self._ramps):
             limited, shape = np.shape(self._limits[name]), self._ramps[name].shape
             if limited != shape[2:]:
@@ -88,6 +98,12 @@ class RampExplorer:
 
     def choose(self, detector=None, integration=None, row=None, column=None):
         """Go to a pixel; what is not given stays.
+
+        Parameters
+        ----------
+        detector : str, optional
+        integration, row, column : int, optional
+            Zero-based.
 
         Raises
         ------
@@ -106,28 +122,36 @@ class RampExplorer:
         self.integration, self.row, self.column = wanted.values()
 
     def plot(self, ax=None):
-        """Draw the chosen ramp, its flags on a second axis, its limit and the truth; return the axes."""
+        """Draw the chosen ramp, its flags on a second axis, its limit and the truth.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
         if ax is None:
             ax = Figure(figsize=(WIDTH, 3.8), layout="constrained").subplots()
         model, samples = self._ramps[self.detector], self._samples()
-        return plot_ramp(
-            ramps.group_times(model),
-            samples,
-            flags=self._flags(),
-            limit=self._limit(),
-            truth=self._true(samples),
-            ax=ax,
-            unit=self._unit,
-            title=self._title(),
-        )
+        times = ramps.group_times(model)
+        plot_ramp(times, samples, self._limit(), self._true(samples), ax, title=self._title())
+        mark_flags(times, self._flags(), ax)
+        return ax
 
     def describe(self):
-        """Say in one sentence what the figure shows."""
+        """Say in one sentence what the figure shows.
+
+        Returns
+        -------
+        str
+        """
         samples, limit = self._samples(), self._limit()
-        parts = [f"{self._title()}: from {_short(samples[0])} to {_short(samples[-1])} {self._unit}"]
+        parts = [f"{self._title()}: from {_short(samples[0])} to {_short(samples[-1])} DN"]
         if limit is not None:
             reached = "reached" if np.nanmax(samples) >= limit else "not reached"
-            parts.append(f"limit {_short(limit)} {self._unit}, {reached}")
+            parts.append(f"limit {_short(limit)} DN, {reached}")
         parts.append(_flags_in_words(self._flags()))
         return "; ".join(parts) + "."
 
@@ -139,6 +163,10 @@ class RampExplorer:
 
     @property
     def controls(self):
+        """Widgets by name: "Detector", "Integration", "Row", "Column" and, with examples, "Example".
+
+        Each has its name as description. They are made when they are first asked for.
+        """
         self._make_widgets()
         return dict(self._widgets["controls"])
 

@@ -73,6 +73,11 @@ def check_parameters(parameters):
     parameters : dict of dict or None
         ``{"jump": {"rejection_threshold": 10}}``.
 
+    Returns
+    -------
+    dict of str to dict
+        A copy; empty for None.
+
     Raises
     ------
     TypeError

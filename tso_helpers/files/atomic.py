@@ -34,6 +34,7 @@ __all__ = [
 UNFINISHED = ".unfinished-"
 _LOCK = "lock"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_ROOM = 1 << 24  # bytes: with less than this left, an error without a number is taken for a full disk
 
 
 @contextlib.contextmanager
@@ -71,13 +72,15 @@ def file(path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def folder(path) -> Iterator[Path]:
+def folder(path, *, replace: bool = True) -> Iterator[Path]:
     """Write a folder: yields an empty one, and moves it to `path` when the block ends without an error.
 
     Parameters
     ----------
     path : path-like
-        Final place. A folder that is there already is replaced; for a moment in between there is none.
+        Final place.
+    replace : bool
+        Replace a folder that is there already; for a moment in between there is none.
 
     Yields
     ------
@@ -86,6 +89,8 @@ def folder(path) -> Iterator[Path]:
 
     Raises
     ------
+    FileExistsError
+        If a folder with something in it is there by then, and `replace` is false; it is left as it is.
     OSError
         As `file`.
     """
@@ -94,24 +99,51 @@ def folder(path) -> Iterator[Path]:
         unfinished = place / path.name
         unfinished.mkdir()
         yield unfinished
-        if path.is_dir():  # a folder cannot be renamed over one that is not empty
+        if replace and path.is_dir():  # a folder cannot be renamed over one that is not empty
             os.replace(path, place / "replaced")
-        os.replace(unfinished, path)
+        try:
+            os.replace(unfinished, path)
+        except OSError as error:
+            if path.is_dir():
+                raise FileExistsError(f"{path} is there already") from error
+            raise
 
 
 def write_text(path, text: str) -> None:
-    """Write a text file (UTF-8), whole or not at all."""
+    """Write a text file (UTF-8), whole or not at all.
+
+    Parameters
+    ----------
+    path : path-like
+    text : str
+    """
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_bytes(path, content: bytes) -> None:
-    """Write a file, whole or not at all."""
+    """Write a file, whole or not at all.
+
+    Parameters
+    ----------
+    path : path-like
+    content : bytes
+    """
     with file(path) as unfinished:
         unfinished.write_bytes(content)
 
 
 def leftovers(root) -> list[Path]:
-    """Return what writers that were killed have left in a folder and the folders in it, sorted."""
+    """Return what writers that were killed have left in a folder and the folders in it.
+
+    Parameters
+    ----------
+    root : path-like
+
+    Returns
+    -------
+    list of pathlib.Path
+        Sorted.
+    """
     return sorted(place for place in Path(root).rglob(f"{UNFINISHED}*") if place.is_dir() and _abandoned(place))
 
 
@@ -177,13 +209,23 @@ def explain_full_disk(folder) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if _disk_is_full(error, Path(folder)):
             raise OSError(
-                error.errno,
+                errno.ENOSPC if error.errno is None else error.errno,
                 f"the disk is full: {folder} could not be written. Free some space and run the same again; "
                 "what was finished is kept",
             ) from error
         raise
+
+
+def _disk_is_full(error: OSError, folder: Path) -> bool:
+    """True for an error that a full disk has caused; numpy and astropy raise theirs without the system's number."""
+    cause = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _FULL:
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return error.errno is None and folder.is_dir() and shutil.disk_usage(folder).free < _ROOM
 
 
 def _locked_folder(parent: Path, held: contextlib.ExitStack) -> Path:

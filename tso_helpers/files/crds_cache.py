@@ -38,12 +38,32 @@ def environment(folder) -> dict[str, str]:
 
 
 def fingerprint(folder) -> str | None:
-    """Return what identifies the contents of a cache of a simulated exposure; None for any other folder."""
+    """Return what identifies the contents of a cache of a simulated exposure.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Returns
+    -------
+    str or None
+        None for any other folder.
+    """
     return _marker(folder).get("fingerprint")
 
 
 def family(folder) -> str | None:
-    """Return what the references in a cache describe; None for a folder that is no such cache."""
+    """Return what the references in a cache describe.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Returns
+    -------
+    str or None
+        None for a folder that is no cache of a simulated exposure.
+    """
     return _marker(folder).get("family")
 
 

@@ -9,10 +9,14 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["checksum", "describe", "fits_problem", "inside", "problems", "read_json"]
+__all__ = ["checksum", "checksum_problem", "describe", "fits_problem", "inside", "plain_name", "problems", "read_json"]
+
+LONGEST_NAME = 200  # bytes; file systems take 255, and endings like .part are added
+
+_GZIP = b"\x1f\x8b"
 
 
-def inside(folder, name) -> Path:
+def inside(folder, name, *, links: bool = True) -> Path:
     """Return the path of `name` in `folder`, for names that come from a file or from a server.
 
     Parameters
@@ -20,6 +24,8 @@ def inside(folder, name) -> Path:
     folder : path-like
     name : str
         Relative, with slashes.
+    links : bool
+        Accept that a link in the folder, which its owner may have put there, leads elsewhere.
 
     Returns
     -------
@@ -28,7 +34,7 @@ def inside(folder, name) -> Path:
     Raises
     ------
     ValueError
-        If the name is empty, absolute, or leads out of the folder.
+        If the name is empty, absolute, or leads out of the folder, be it through a link if `links` is false.
 
     Examples
     --------
@@ -38,7 +44,38 @@ def inside(folder, name) -> Path:
     path = Path(str(name))
     if not str(name).strip() or path.is_absolute() or ".." in path.parts or path == Path("."):
         raise ValueError(f"{str(name)!r} is not the name of a file in {folder}")
+    if not links and not (Path(folder) / path).resolve().is_relative_to(Path(folder).resolve()):
+        raise ValueError(f"{str(name)!r} leads out of {folder} through a link")
     return Path(folder) / path
+
+
+def plain_name(name) -> str:
+    """Return a name that comes from a file or from a server, if it is that of a file or folder and nothing more.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If it is empty, hidden (begins with a dot, as ``..`` does), holds a slash, a backslash, a colon or a character
+        that cannot be printed, or is too long for a file system.
+
+    Examples
+    --------
+    >>> plain_name("jw01366003001_04101_00001-seg001_nrs1")
+    'jw01366003001_04101_00001-seg001_nrs1'
+    """
+    text = str(name)
+    hostile = text.strip() != text or text.startswith(".") or not text.isprintable() or set(text) & set("/\\:")
+    if not text or hostile or len(os.fsencode(text)) > LONGEST_NAME:
+        raise ValueError(f"{text[:200]!r} is not the plain name of a file")
+    return text
 
 
 def read_json(path, kind: type = dict):
@@ -49,6 +86,11 @@ def read_json(path, kind: type = dict):
     path : path-like
     kind : type
         What it must hold at its top level.
+
+    Returns
+    -------
+    object
+        Of that kind.
 
     Raises
     ------
@@ -68,10 +110,11 @@ def read_json(path, kind: type = dict):
 
 
 def fits_problem(path, expected: int | None = None) -> str | None:
-    """Why a file is not a whole FITS file, or None if it is.
+    """Say why a file is not a whole FITS file.
 
     Every header is read, and the length that they promise is compared with the length on disk. That finds a file that
-    was cut anywhere, in milliseconds, without reading its pixels. Zeros after the last unit are padding (tape blocks).
+    was cut, in milliseconds, without reading its pixels: anywhere but exactly between two of its units, for which one
+    has to know the length (`expected`) or which units there must be.
 
     Parameters
     ----------
@@ -82,6 +125,7 @@ def fits_problem(path, expected: int | None = None) -> str | None:
     Returns
     -------
     str or None
+        None if it is whole.
     """
     from astropy.io import fits
     from astropy.utils.exceptions import AstropyUserWarning
@@ -96,6 +140,9 @@ def fits_problem(path, expected: int | None = None) -> str | None:
         if isinstance(error, FileNotFoundError | PermissionError):
             raise
         return f"not readable as FITS ({' '.join(str(error).split())[:160] or type(error).__name__})"
+    with open(path, "rb") as file:
+        if file.read(2) == _GZIP:  # astropy reads through it, and nobody can cut integrations out of it
+            return "it is compressed with gzip: unpack it with gunzip"
     length = os.path.getsize(path)
     if length != promised:
         return f"{length:,} bytes instead of {promised:,}"
@@ -104,8 +151,43 @@ def fits_problem(path, expected: int | None = None) -> str | None:
     return None
 
 
+def checksum_problem(path) -> str | None:
+    """Say why a FITS file does not agree with the checksums in its own headers.
+
+    Parameters
+    ----------
+    path : path-like
+        A whole FITS file, see `fits_problem`; all of it is read where it has checksums.
+
+    Returns
+    -------
+    str or None
+    """
+    from astropy.io import fits
+    from astropy.utils.exceptions import AstropyUserWarning
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", AstropyUserWarning)
+        with fits.open(path, memmap=True, checksum=True) as hdus:
+            len(hdus)  # reads, and verifies, every unit
+    failed = [
+        " ".join(str(warning.message).split()) for warning in caught if "verification failed" in str(warning.message)
+    ]
+    return failed[0].rstrip(".") if failed else None
+
+
 def checksum(path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    """Return the checksum of a file's bytes.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    str
+        SHA-256, in hexadecimal.
+    """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -150,7 +232,7 @@ def problems(folder, manifest: dict[str, dict], *, thorough: bool = False, since
     found = []
     for name, known in manifest.items():
         try:
-            path = inside(folder, name)
+            path = inside(folder, name, links=False)
             size, digest = known["size"], known["sha256"]
         except (ValueError, TypeError, KeyError):
             found.append(f"its list of files is damaged (entry {name!r})")

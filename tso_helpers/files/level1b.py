@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -13,10 +14,39 @@ from .atomic import UNFINISHED
 
 __all__ = ["Uncal", "archive_path", "describe", "find", "obs_id", "paths", "require_one_exposure"]
 
+_ADVICE = "delete it and fetch it again"
+#: The end of a name as the archive gives it.
+_NAME = re.compile(r"-seg(?P<segment>\d{3})_(?P<detector>[a-z0-9]+)_uncal\.fits$", re.IGNORECASE)
+_KINDS = {str: "text", int: "a whole number", float: "a number"}
+
 
 @dataclass(frozen=True)
 class Uncal:
-    """What the headers of an uncal file say."""
+    """What the headers of an uncal file say.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    exposure : str
+        Its name up to the segment, ``jw..._04101_00001``.
+    exposure_type : str
+        EXP_TYPE.
+    detector : str
+    segment : int
+        From 1.
+    segments : int
+        How many the exposure has.
+    shape : (int, int, int, int)
+        Integrations, groups, rows, columns.
+    first_integration : int
+        From 1, in the exposure.
+    group_time : float
+        s.
+    target : str
+    simulated : bool
+    times : int
+        Rows of its INT_TIMES table.
+    """
 
     path: Path
     exposure: str
@@ -29,6 +59,7 @@ class Uncal:
     group_time: float
     target: str
     simulated: bool
+    times: int = 0
 
     @property
     def identity(self) -> tuple:
@@ -43,18 +74,49 @@ def obs_id(exposure: str, segment: int, detector: str) -> str:
 
 
 def archive_path(folder, name: str) -> Path:
-    """Return where the archive's downloader puts the uncal file of ``name`` (an `obs_id`) below a folder."""
+    """Return where the archive's downloader puts an uncal file.
+
+    Parameters
+    ----------
+    folder : path-like
+        That contains ``mastDownload/``.
+    name : str
+        An `obs_id`.
+
+    Returns
+    -------
+    pathlib.Path
+    """
     return Path(folder) / "mastDownload" / "JWST" / name / f"{name}_uncal.fits"
 
 
 def paths(folder) -> list[Path]:
-    """Return the uncal files in a folder and the folders in it, in order, but for those that are being written."""
+    """List the uncal files in a folder and the folders in it, but for those that are being written.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Returns
+    -------
+    list of pathlib.Path
+        Sorted.
+    """
     found = Path(folder).rglob("*_uncal.fits")
     return sorted(path for path in found if not any(part.startswith(UNFINISHED) for part in path.parts))
 
 
 def find(folder) -> list[Uncal]:
     """Describe all uncal files in a folder and the folders in it.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Returns
+    -------
+    list of Uncal
+        In the order of their paths.
 
     Raises
     ------
@@ -67,6 +129,11 @@ def find(folder) -> list[Uncal]:
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
     found = paths(folder)
+    if packed := sorted(path for path in folder.rglob("*_uncal.fits.gz") if not path.with_suffix("").exists()):
+        raise OSError(
+            f"{packed[0]} is compressed, {len(packed)} files in all: integrations are read one by one, which gzip does "
+            "not allow. Unpack them with gunzip"
+        )
     if not found:
         raise FileNotFoundError(f"no file named *_uncal.fits in {folder} or the folders in it")
     return [describe(path) for path in found]
@@ -75,6 +142,14 @@ def find(folder) -> list[Uncal]:
 def describe(path) -> Uncal:
     """Read the headers of an uncal file and see whether the file is as long as they promise.
 
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    Uncal
+
     Raises
     ------
     OSError
@@ -82,14 +157,16 @@ def describe(path) -> Uncal:
     """
     path = Path(path)
     if problem := integrity.fits_problem(path):
-        raise OSError(f"{path} cannot be read as an uncal file ({problem}); delete it and fetch it again")
+        raise OSError(f"{path} cannot be read as an uncal file ({problem}); {_ADVICE}")
     try:
         with fits.open(path) as hdus:
             header, science = hdus[0].header, hdus["SCI"].header
             shape = tuple(science[f"NAXIS{axis}"] for axis in (4, 3, 2, 1))
-        return _from_header(path, header, shape)
+            times = hdus["INT_TIMES"].header["NAXIS2"] if "INT_TIMES" in hdus else 0
+        return _from_header(path, header, shape, times)
     except (KeyError, ValueError, TypeError) as error:
-        raise OSError(f"{path} cannot be read as an uncal file ({error}); delete it and fetch it again") from error
+        reason = error.args[0] if error.args else error  # str() of a KeyError has quotation marks around it
+        raise OSError(f"{path} cannot be read as an uncal file ({reason}); {_ADVICE}") from error
 
 
 def require_one_exposure(files, partial=False) -> None:
@@ -136,18 +213,39 @@ def _require_one_detector(files, partial) -> None:
         )
 
 
-def _from_header(path, header, shape) -> Uncal:
+def _from_header(path, header, shape, times) -> Uncal:
     exposure, _, _ = path.name.removesuffix("_uncal.fits").partition("-seg")
+    detector, segment = _keyword(header, "DETECTOR", str), _keyword(header, "EXSEGNUM", int, 1)
+    named = _NAME.search(path.name)
+    if named and (int(named["segment"]), named["detector"].upper()) != (segment, detector):
+        raise ValueError(
+            f"its name says segment {int(named['segment'])} of {named['detector'].upper()}, its header segment "
+            f"{segment} of {detector}"
+        )
+    if not 1 <= segment <= _keyword(header, "EXSEGTOT", int, segment):
+        raise ValueError(f"EXSEGNUM is {segment}, EXSEGTOT {header['EXSEGTOT']}")
     return Uncal(
         path=path,
-        exposure=exposure.removesuffix(f"_{header['DETECTOR'].lower()}"),
-        exposure_type=header["EXP_TYPE"],
-        detector=header["DETECTOR"],
-        segment=header.get("EXSEGNUM", 1),
-        segments=header.get("EXSEGTOT", 1),
+        exposure=exposure.removesuffix(f"_{detector.lower()}"),
+        exposure_type=_keyword(header, "EXP_TYPE", str),
+        detector=detector,
+        segment=segment,
+        segments=_keyword(header, "EXSEGTOT", int, segment),
         shape=shape,
-        first_integration=header.get("INTSTART", 1),
-        group_time=header["TGROUP"],
+        first_integration=_keyword(header, "INTSTART", int, 1),
+        group_time=_keyword(header, "TGROUP", float),
         target=header.get("TARGNAME") or header.get("TARGPROP") or "unknown target",
         simulated=bool(header.get("SIMULATD", False)),
+        times=times,
     )
+
+
+def _keyword(header, name, kind, default=None):
+    """The value of a keyword, which must be of a kind: text, a whole number, or a number."""
+    value = header.get(name, default)
+    if value is None:
+        raise ValueError(f"its header has no {name}")
+    wanted = (int, float) if kind is float else kind
+    if not isinstance(value, wanted) or (isinstance(value, bool) and kind is not bool):
+        raise ValueError(f"{name} is {value!r} in its header, not {_KINDS[kind]}")
+    return value

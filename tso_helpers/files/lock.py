@@ -16,7 +16,7 @@ class Busy(RuntimeError):
 
 
 @contextlib.contextmanager
-def hold(path, *, wait: bool = True) -> Iterator[None]:
+def hold(path, *, wait: bool = True, remove: bool = False) -> Iterator[None]:
     """Hold a lock file.
 
     Parameters
@@ -25,6 +25,13 @@ def hold(path, *, wait: bool = True) -> Iterator[None]:
         The lock file, made if it isn't there; nothing is ever written into it.
     wait : bool
         Wait until it is free; without, raise `Busy`.
+    remove : bool
+        Delete the lock file in the end, while it is still held. Two holders cannot come of that: filelock (4 and newer)
+        looks, once it has a lock, whether its file still has a name, and takes the one that has it now if not.
+
+    Yields
+    ------
+    None
 
     Raises
     ------
@@ -42,4 +49,7 @@ def hold(path, *, wait: bool = True) -> Iterator[None]:
     try:
         yield
     finally:
+        if remove:
+            with contextlib.suppress(PermissionError):  # Windows deletes no open file; there filelock does it itself
+                path.unlink(missing_ok=True)
         held.release()

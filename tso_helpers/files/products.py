@@ -18,6 +18,7 @@ import numpy as np
 from astropy.io import fits
 
 from . import atomic
+from .integrity import plain_name
 
 __all__ = ["digest", "is_current", "is_ours", "name_of", "save", "save_table"]
 
@@ -55,8 +56,9 @@ def name_of(model, kind="rateints", integrations=None):
     """
     given = model.meta.filename if hasattr(model, "meta") else Path(model).name
     stem, _, last = (given or "").removesuffix(".fits").rpartition("_")
-    if not stem or not last or Path(given).name != given or given.startswith("."):
+    if not stem or not last:
         raise ValueError(f"the file name is {given!r}: no name of a product can be made from that")
+    plain_name(given)
     part = f"_integrations-{integrations.start}-{integrations.stop}" if integrations is not None else ""
     return f"{stem}{part}_{kind}.fits"
 
@@ -163,7 +165,17 @@ def save_table(table, path, replace=False):
 
 
 def digest(identity) -> str:
-    """Return sixteen characters that stand for an identity."""
+    """Return sixteen characters that stand for an identity.
+
+    Parameters
+    ----------
+    identity : dict
+        What `is_current` and `save` take.
+
+    Returns
+    -------
+    str
+    """
     text = json.dumps(identity, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 

@@ -5,8 +5,8 @@
 For the real observation it *is* astroquery that answers; for the simulated exposure, or a folder of files, the
 same calls are answered from the files on disk, so that the same cells run without a network.
 
-Only the transfer itself is ours: astroquery (0.4.11) starts a broken 1.4 GB download again from its first byte, and
-writes it under the file's final name, where half a file looks like a whole one.
+Only the transfer itself is ours, see `transfer`. Names and sizes in a product list are the server's: a name that would
+lead out of its folder is refused, and a file is whole only if it has the size that is listed.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from astropy.table import MaskedColumn, Table
 from tqdm.auto import tqdm
 
 from ..files import level1b
-from ..files.integrity import fits_problem
+from ..files.integrity import plain_name
 from .places import mast_folder
-from .transfer import ArchiveError, download_file, part_of, short_error, size_on_disk
+from .transfer import ArchiveError, Patience, download_file, is_whole, part_of, remove_rests, short_error, size_on_disk
 
 __all__ = [
     "CRITERIA",
@@ -35,6 +35,7 @@ __all__ = [
     "ArchiveError",
     "LocalArchive",
     "MastArchive",
+    "Patience",
     "connect",
     "mast_folder",
     "product_path",
@@ -66,7 +67,7 @@ _SIBLINGS = (
 
 
 def connect(which=None, *, root=None, progress=True):
-    """Archive that answers for the chosen observation.
+    """Return the archive that answers for the chosen observation.
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ def connect(which=None, *, root=None, progress=True):
 
 
 def product_path(product, folder):
-    """Where a product lies, or will lie: ``folder/mastDownload/<collection>/<obs_id>/<file>``, as astroquery has it.
+    """Return where a product lies: ``folder/mastDownload/<collection>/<obs_id>/<file>``, as astroquery has it.
 
     Parameters
     ----------
@@ -105,13 +106,26 @@ def product_path(product, folder):
     Returns
     -------
     pathlib.Path
+
+    Raises
+    ------
+    ArchiveError
+        If one of the three names is not a plain one: it could lead anywhere.
     """
-    parts = [Path(str(product[key])).name for key in ("obs_collection", "obs_id", "productFilename")]
-    return Path(folder, "mastDownload", *parts)
+    path = Path(folder, "mastDownload")
+    for key in ("obs_collection", "obs_id", "productFilename"):
+        try:
+            path /= plain_name("" if np.ma.is_masked(product[key]) else product[key])
+        except ValueError as error:
+            raise ArchiveError(
+                f"the archive lists a product {str(product['productFilename'])!r} whose {key} cannot be used: {error}. "
+                "Nothing was downloaded; leave this product out of the list"
+            ) from None
+    return path
 
 
 def summary(products, folder=None):
-    """The few columns of a product list that one reads: file name, kind, size in MB, and whether it is on disk.
+    """Return the few columns of a product list that one reads: name, kind, size in MB, and whether it is on disk.
 
     Parameters
     ----------
@@ -176,7 +190,17 @@ class MastArchive(_Archive):
     is_simulated = False
 
     def query_criteria(self, **criteria):
-        """Observations that match the criteria (`astroquery.mast.ObservationsClass.query_criteria`)."""
+        """Find the observations that match (`astroquery.mast.ObservationsClass.query_criteria`).
+
+        Parameters
+        ----------
+        **criteria
+            Column of MAST's table of observations, and the value or values wanted.
+
+        Returns
+        -------
+        astropy.table.Table
+        """
         from astroquery.mast import Observations
 
         with _network_errors():
@@ -184,15 +208,38 @@ class MastArchive(_Archive):
             return Observations.query_criteria(**criteria)
 
     def get_product_list(self, observations):
-        """All files that belong to the observations (`astroquery.mast.ObservationsClass.get_product_list`)."""
+        """List all files that belong to the observations (`astroquery.mast.ObservationsClass.get_product_list`).
+
+        Parameters
+        ----------
+        observations : astropy.table.Table
+            From `query_criteria`.
+
+        Returns
+        -------
+        astropy.table.Table
+
+        Raises
+        ------
+        ArchiveError
+            If there is no network, there are no observations, or the archive holds no file of them.
+        """
+        from astroquery.exceptions import NoResultsWarning
         from astroquery.mast import Observations
 
-        if len(observations) == 0:
-            raise ArchiveError("there are no observations to list products of: the query before this one found none")
-        with _network_errors():
-            return Observations.get_product_list(observations)
+        _require_observations(observations)
+        with _network_errors(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", NoResultsWarning)  # the error below says more
+            products = Observations.get_product_list(observations)
+        if len(products) == 0:
+            names = ", ".join(str(name) for name in np.atleast_1d(observations["obs_id"])[:5])
+            raise ArchiveError(
+                f"MAST lists no file for {names}: the observation may not have been made yet, or be withdrawn. Choose "
+                "another one, or ask again later"
+            )
+        return products
 
-    def download(self, products, *, progress=True, attempts=5):
+    def download(self, products, *, progress=True, patience=None):
         """Download the products, going on where an earlier download stopped; what is complete is left alone.
 
         Parameters
@@ -201,8 +248,8 @@ class MastArchive(_Archive):
             Product list, filtered to what is wanted.
         progress : bool
             Show a progress bar.
-        attempts : int
-            How often in a row a file may fail without a byte gained.
+        patience : Patience, optional
+            How long a bad connection is put up with.
 
         Returns
         -------
@@ -212,19 +259,20 @@ class MastArchive(_Archive):
         Raises
         ------
         ArchiveError
-            No network, not enough disk space, a file that the archive refuses or that does not arrive whole.
+            No network, not enough disk space, a product with a name that leads out of the folder, a file that the
+            archive refuses or that does not arrive whole.
         """
-        paths = [product_path(row, self.folder) for row in products]
-        for path in paths:
-            _demote_if_incomplete(path)
-        wanted = [(row, path) for row, path in zip(products, paths, strict=True) if not path.is_file()]
-        _require_space(self.folder, sum(_size(row) - size_on_disk(part_of(path)) for row, path in wanted))
-        status = dict.fromkeys(paths, "present")
-        total = sum(_size(row) for row, _ in wanted)
+        places = _places(products, self.folder)
+        wanted = {path: row for path, row in places.items() if not is_whole(path, _size(row))}
+        for path in places.keys() - wanted.keys():
+            remove_rests(path)
+        total = sum(_size(row) or 0 for row in wanted.values())
+        _require_space(self.folder, total - sum(map(_there_already, wanted)))
+        status = dict.fromkeys(places, "present")
         with tqdm(total=total, unit="B", unit_scale=True, disable=not (progress and wanted)) as bar:
-            for row, path in wanted:
+            for path, row in wanted.items():
                 bar.set_description(path.name[-40:])
-                status[path] = download_file(_url(row), path, attempts=attempts, bar=bar)
+                status[path] = download_file(_url(row), path, size=_size(row), patience=patience, bar=bar)
         return _report(status)
 
 
@@ -247,7 +295,23 @@ class LocalArchive(_Archive):
         self.is_simulated = simulated
 
     def query_criteria(self, **criteria):
-        """The observations among the files here that match; a warning and an empty table if none does."""
+        """Find the observations among the files here that match.
+
+        Parameters
+        ----------
+        **criteria
+            As for `MastArchive.query_criteria`.
+
+        Returns
+        -------
+        astropy.table.Table
+            Empty, with a warning, if none does.
+
+        Raises
+        ------
+        astroquery.exceptions.InvalidQueryError
+            If there is no such criterion.
+        """
         table = _observations(self._headers())
         keep = np.ones(len(table), dtype=bool)
         for name, value in criteria.items():
@@ -266,9 +330,23 @@ class LocalArchive(_Archive):
         return table[keep]
 
     def get_product_list(self, observations):
-        """The files of the observations, and those that only the real archive has."""
-        if len(observations) == 0:
-            raise ArchiveError("there are no observations to list products of: the query before this one found none")
+        """List the files of the observations, and those that only the real archive has.
+
+        Parameters
+        ----------
+        observations : astropy.table.Table
+            From `query_criteria`.
+
+        Returns
+        -------
+        astropy.table.Table
+
+        Raises
+        ------
+        ArchiveError
+            If there are no observations.
+        """
+        _require_observations(observations)
         wanted = {str(obsid) for obsid in np.atleast_1d(observations["obsid"])}
         rows = []
         for path, header in self._headers():
@@ -276,8 +354,27 @@ class LocalArchive(_Archive):
                 rows += _products_of(path, header)
         return Table(rows=rows, masked=True)
 
-    def download(self, products, *, progress=True, attempts=5):
-        """Nothing to fetch: report where the files are. Raises ArchiveError for a file that only MAST has."""
+    def download(self, products, *, progress=True, patience=None):
+        """Report where the files are: there is nothing to fetch.
+
+        Parameters
+        ----------
+        products : astropy.table.Table
+            Product list.
+        progress : bool
+        patience : Patience, optional
+            As for `MastArchive.download`, and without effect.
+
+        Returns
+        -------
+        astropy.table.Table
+            Local path and status of each, as of `MastArchive.download`.
+
+        Raises
+        ------
+        ArchiveError
+            If a product is not among the files: only MAST has it.
+        """
         here = {path.name: path for path, _ in self._headers()}
         missing = sorted(str(name) for name in products["productFilename"] if str(name) not in here)
         if missing:
@@ -299,16 +396,33 @@ class LocalArchive(_Archive):
 # --- what a download needs to know ---------------------------------------------------------------------------
 
 
-def _demote_if_incomplete(path):
-    """A cut file under its final name (astroquery leaves such) becomes the beginning of a download."""
-    if path.suffix == ".fits" and path.is_file() and fits_problem(path):
-        os.replace(path, part_of(path))
+def _require_observations(observations):
+    if len(observations) == 0:
+        raise ArchiveError("there are no observations to list products of: the query before this one found none")
+
+
+def _places(products, folder):
+    """Where each product will lie, with its row; a file that is listed twice once."""
+    places = {}
+    for row in products:
+        path = product_path(row, folder)
+        if str(places.setdefault(path, row)["dataURI"]) != str(row["dataURI"]):
+            raise ArchiveError(
+                f"the archive lists two files of the name {path.name} ({places[path]['dataURI']} and "
+                f"{row['dataURI']}): one would replace the other. Leave one of them out of the list"
+            )
+    return places
+
+
+def _there_already(path):
+    """Bytes of an unfinished download, or of a cut file under its final name."""
+    return max(size_on_disk(path), size_on_disk(part_of(path)))
 
 
 def _size(product):
-    """Bytes as the product list has them; 0 where it does not tell."""
+    """Bytes as the product list has them; None where it does not tell."""
     size = product["size"]
-    return 0 if np.ma.is_masked(size) else max(int(size), 0)
+    return None if np.ma.is_masked(size) or int(size) <= 0 else int(size)
 
 
 def _url(product):

@@ -1,7 +1,8 @@
 """Ramps kept on disk between steps: written at once or not at all, checked before use, and never too many.
 
 A checkpoint is a folder with a FITS file and a note of its size and checksum. The folder gets its final name in one
-move, so that other processes see the whole of it or nothing.
+move, so that other processes see the whole of it or nothing. (Not joblib.Memory: it pickles where the pipeline needs
+FITS files that it can open in pieces, does not notice a file that was cut or changed, and keeps no budget by itself.)
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import warnings
 import zlib
 from pathlib import Path
 
-from ..files import atomic
+from ..files import atomic, integrity
 
 __all__ = ["BUDGET", "CheckpointWarning", "Checkpoints", "budget", "prune"]
 
@@ -87,14 +88,28 @@ class Checkpoints:
     Parameters
     ----------
     folder : path
-        Where they lie; created when the first one is kept.
+        Where they lie; created when the first one is kept. What killed processes have left in it is removed.
     """
 
     def __init__(self, folder):
         self.folder = Path(folder)
+        budget()  # a wrong TSO_CHECKPOINT_BYTES is said now, not after the first long computation
+        if self.folder.is_dir():
+            atomic.remove_leftovers(self.folder)
 
     def name(self, prefix: str, **identity) -> str:
-        """Return the name of a checkpoint: readable prefix, and a digest of all that decides on its contents."""
+        """Name a checkpoint: readable prefix, and a digest of all that decides on its contents.
+
+        Parameters
+        ----------
+        prefix : str
+        **identity
+            What decides on the contents.
+
+        Returns
+        -------
+        str
+        """
         text = json.dumps(identity, sort_keys=True, default=str)
         return f"{prefix}-{hashlib.sha256(text.encode('utf-8')).hexdigest()[:12]}"
 
@@ -104,16 +119,11 @@ class Checkpoints:
         One that is damaged (cut short, changed) is deleted, with a `CheckpointWarning`.
         """
         entry = self.folder / name
-        try:
-            note = json.loads((entry / _NOTE).read_text(encoding="utf-8"))
-            whole = _describe(entry / _DATA, note["size"]) == note
-        except FileNotFoundError:
+        if not entry.is_dir():
+            return None
+        if not (_is_whole(entry) or _is_whole(entry)):  # twice: another process may have made it anew meanwhile
             if not entry.is_dir():
                 return None
-            whole = False
-        except (OSError, ValueError, KeyError, TypeError):
-            whole = False
-        if not whole:
             warnings.warn(f"the checkpoint {name} was damaged: it is made again", CheckpointWarning, stacklevel=2)
             _remove(entry)
             return None
@@ -143,7 +153,7 @@ class Checkpoints:
             return False
         try:
             self._make_room(size)
-            with atomic.folder(self.folder / name) as part:
+            with atomic.folder(self.folder / name, replace=False) as part:
                 save(part / _DATA)
                 (part / _NOTE).write_text(json.dumps(_describe(part / _DATA)), encoding="utf-8")
         except OSError as error:
@@ -176,6 +186,14 @@ class Checkpoints:
             used -= bytes_
         if self.folder.is_dir() and shutil.disk_usage(self.folder).free < size + 50_000_000:
             raise OSError(28, "no space left on the disk")
+
+
+def _is_whole(entry: Path) -> bool:
+    try:
+        note = integrity.read_json(entry / _NOTE)
+        return _describe(entry / _DATA, note["size"]) == note
+    except (OSError, ValueError, KeyError):
+        return False
 
 
 def _describe(path: Path, size: int | None = None) -> dict:

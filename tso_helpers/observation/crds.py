@@ -6,13 +6,16 @@ configuration would be applied without a word, so a process stays with one: `act
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..files import crds_cache
 
-__all__ = ["activate", "identity", "real", "release", "simulated"]
+__all__ = ["activate", "errors", "identity", "real", "release", "simulated"]
 
 #: Variables that decide which reference files are found.
 VARIABLES = ("CRDS_PATH", "CRDS_SERVER_URL", "CRDS_CONTEXT")
@@ -52,8 +55,8 @@ def simulated(folder) -> dict[str, str | None]:
     problems = crds_cache.verify(folder)
     if problems:
         raise FileNotFoundError(
-            f"the reference files of the simulated exposure are not whole: {'; '.join(problems)}. Delete the folder "
-            f"{Path(folder)} and build the exposure again with `tso data`."
+            f"the reference files of the simulated exposure are not whole: {'; '.join(problems[:3])}. "
+            f"`tso data --out {shlex.quote(str(Path(folder).parent))}` makes them again"
         )
     return crds_cache.environment(folder)
 
@@ -65,6 +68,11 @@ def real(folder) -> dict[str, str | None]:
     ----------
     folder : path
         Cache to use when CRDS_PATH is not set.
+
+    Returns
+    -------
+    dict of str to (str or None)
+        CRDS's environment variables; None for those that must not be set.
 
     Raises
     ------
@@ -128,6 +136,15 @@ def release() -> None:
 def identity(configuration) -> str:
     """Return what identifies the reference files of a configuration: a simulation's fingerprint, else the context.
 
+    Parameters
+    ----------
+    configuration : dict of str to str
+        CRDS's environment variables.
+
+    Returns
+    -------
+    str
+
     Raises
     ------
     RuntimeError
@@ -138,14 +155,48 @@ def identity(configuration) -> str:
         return fingerprint
     import crds
 
-    try:
+    with errors(configuration):
         return str(crds.get_context_name("jwst"))
-    except (SystemExit, crds.core.exceptions.CrdsError) as error:  # CRDS ends the process when it has neither
-        raise RuntimeError(
-            f"CRDS reaches no server ({configuration['CRDS_SERVER_URL']}) and has nothing cached in "
-            f"{configuration['CRDS_PATH']}: the reference files of real data have to be downloaded once. "
-            "`tso doctor` says what can be reached."
-        ) from error
+
+
+@contextlib.contextmanager
+def errors(configuration) -> Iterator[None]:
+    """Turn what CRDS raises, in the middle of a step too, into an error that says what to do.
+
+    CRDS ends the process (SystemExit, no message) when it finds neither a server nor settings that it can read.
+
+    Parameters
+    ----------
+    configuration : dict
+        The one that is active.
+
+    Raises
+    ------
+    RuntimeError
+        In place of SystemExit, and of CRDS's own errors.
+    """
+    from crds.core.exceptions import CrdsError
+
+    try:
+        yield
+    except (SystemExit, CrdsError) as error:
+        path = configuration["CRDS_PATH"]
+        reason = " ".join(str(error).split())[:300] if isinstance(error, CrdsError) else "it gave up without a reason"
+        raise RuntimeError(f"CRDS found no reference files in {path} ({reason}): {_advice(configuration)}") from error
+
+
+def _advice(configuration) -> str:
+    path, server = configuration["CRDS_PATH"], configuration["CRDS_SERVER_URL"]
+    if server != crds_cache.SERVER_URL:
+        return (
+            f"its server, {server}, cannot be reached, or what was downloaded is damaged. The reference files of real "
+            "data have to be downloaded once; `tso doctor` says what can be reached"
+        )
+    problems = "; ".join(crds_cache.verify(path, thorough=True)[:3])
+    return (
+        f"{problems + '. ' if problems else ''}`tso data --out {shlex.quote(str(Path(path).parent))}` makes what is "
+        "damaged again; then restart the kernel"
+    )
 
 
 def _active() -> dict[str, str | None] | None:

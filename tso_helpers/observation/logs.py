@@ -6,6 +6,7 @@ file, for every later call in this process, and `lines` takes out what one wants
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -28,8 +29,8 @@ _UNINTERESTING = re.compile(
     r"|execution time|elapsed|\bseconds\b|\bTime: \d",
     re.IGNORECASE,
 )
+_FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
 _NEVER = logging.CRITICAL + 1
-
 _KEPT = 20
 
 _started: dict[Path, tuple[int, Path]] = {}
@@ -58,15 +59,17 @@ def to_file(path) -> Path:
     OSError
         If the file cannot be written.
     """
-    global _path
+    global _config, _path
     path = Path(path).resolve()
-    if path == _path:
+    if path == _path and path.is_file():  # else somebody has deleted it
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a", encoding="utf-8"):
         pass
     restore()
-    _apply(path)
+    _config = _configuration(path)
+    _config.apply(_loggers())
+    logging.getLogger("py.warnings").addHandler(_show_own)
     _path = path
     return path
 
@@ -131,12 +134,12 @@ def lines(path=None, step=None, *, contains=None) -> list[str]:
     Returns
     -------
     list of str
-        One per record, in order.
+        One per record, in order. The last says so if records could not be written.
 
     Raises
     ------
     ValueError
-        If the log holds no run of that step; the message lists the steps that it holds.
+        If the log holds no run of that step; the message lists the steps that it holds, and says if records were lost.
     FileNotFoundError
         If there is no log.
 
@@ -152,12 +155,13 @@ def lines(path=None, step=None, *, contains=None) -> list[str]:
         )
     records = _records(path.read_text(encoding="utf-8", errors="replace"))
     chosen = _latest_run(records, step, path)
+    lost = _what_was_lost(path)
     words = [contains] if isinstance(contains, str) else list(contains or [])
     return [
         _PATH.sub(r"\1", text)
         for text in chosen
         if not _UNINTERESTING.search(text) and (not words or any(word.lower() in text.lower() for word in words))
-    ]
+    ] + ([lost] if lost else [])
 
 
 def _records(text: str) -> list[str]:
@@ -181,8 +185,17 @@ def _latest_run(records: list[str], step, path) -> list[str]:
     for name in (wanted, f"{wanted}step"):
         if name in runs:
             return runs[name]
+    lost = _what_was_lost(path)
     held = ", ".join(sorted(name.removesuffix("step") for name in runs)) or "no run of any step"
-    raise ValueError(f"{path.name} holds no run of {step!r}; it holds {held}")
+    raise ValueError(f"{path.name} holds no run of {step!r}; it holds {held}{lost and '. '}{lost}")
+
+
+def _what_was_lost(path) -> str:
+    """Say that the last records did not get into a log; nothing if they did."""
+    for handler in _config.handlers if _config is not None else ():
+        if isinstance(handler, _ToFile) and handler.lost and Path(handler.baseFilename) == Path(path).resolve():
+            return f"{handler.what_was_lost()}: make room on the disk with {path}, then run the step again"
+    return ""
 
 
 def _loggers() -> tuple[str, ...]:
@@ -191,18 +204,77 @@ def _loggers() -> tuple[str, ...]:
     return Step.get_stpipe_loggers()
 
 
-def _apply(path: Path) -> None:
-    """Apply a logging configuration of stpipe's own: while one is applied, `Step.call` does not set up another.
+def _configuration(path: Path):
+    """Return a logging configuration of stpipe's own: while one is applied, `Step.call` does not set up another.
+
+    This is the one place that reaches into ``stpipe._log``, which is private: a new stpipe may change it, and
+    tests/unit/observation/test_logs.py then says so. We rely on ``LogConfig(handlers, level=, recording_level=)``, its
+    `apply`, `undo` and list of `handlers`, and on "null" as the name of a handler that does nothing.
 
     The configuration also records everything in memory, to be saved with each product; its level keeps that list
     empty, because it would grow with every call and carry times and folders into files that are meant to be equal.
     """
-    global _config
     from stpipe import _log
 
-    _config = _log.LogConfig([f"append:{path}"], level=logging.INFO, recording_level=_NEVER)
-    _config.apply(_loggers())
-    logging.getLogger("py.warnings").addHandler(_show_own)
+    config = _log.LogConfig(["null"], level=logging.INFO, recording_level=_NEVER)
+    handler = _ToFile(path)
+    handler.setLevel(logging.INFO)
+    handler.setFormatter(logging.Formatter(_FORMAT))
+    config.handlers.append(handler)
+    return config
+
+
+class _ToFile(logging.FileHandler):
+    """Write records to a file; where that fails (a full disk), say so once, in one line, instead of a traceback each.
+
+    As soon as there is room again records are written again, after one that says how many are missing.
+    """
+
+    def __init__(self, path):
+        super().__init__(path, "a", encoding="utf-8", delay=True)
+        self.lost, self.reason = 0, ""
+
+    def emit(self, record):
+        lost = self.lost
+        try:
+            super().emit(record)
+        except OSError:  # the file could not be opened again
+            self.handleError(record)
+        if self.lost == lost:
+            self.lost = 0
+
+    def _open(self):
+        stream = super()._open()
+        if self.lost:  # after a record that may have been written in part
+            record = logging.makeLogRecord({"name": __name__, "levelname": "WARNING", "msg": self.what_was_lost()})
+            stream.write(f"\n{self.format(record)}\n")
+        return stream
+
+    def what_was_lost(self):
+        """Say how many records are missing in the file, and why."""
+        return f"{self.lost} records before this could not be written ({self.reason})"
+
+    def handleError(self, record):
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        self._drop()
+        self.lost += 1
+        if self.lost == 1:
+            self.reason = error.strerror or str(error)
+            print(
+                f"the pipeline's log {self.baseFilename} cannot be written ({self.reason}): the step goes on, but what "
+                "it logs is lost. Make room, then run the step again to see its log",
+                file=sys.stderr,
+            )
+
+    def _drop(self):
+        """Close the stream without what it could not write; it is opened again for the next record."""
+        stream, self.stream = self.stream, None
+        with contextlib.suppress(OSError):  # closing tries to write once more
+            if stream is not None:
+                stream.close()
 
 
 class _ShowOwn(logging.Handler):

@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from .. import detector1
-from ..files import atomic, level1b
+from ..files import atomic, crds_cache, level1b
 from ..instrument import NIRSPEC_G395H
 from . import checkpoints, crds, logs, published
 from .places import data_root, mast_folder, scratch_folder
@@ -67,16 +67,17 @@ def open_observation(which=None, *, root=None, progress=True, partial=False, tra
     RuntimeError
         If this process already works with other reference files.
     """
-    which = which or os.environ.get("TSO_OBSERVATION") or "simulated"
+    if which is None or which == "":
+        which = os.environ.get("TSO_OBSERVATION") or "simulated"
     transit = _transit(transit)
-    if which in ("simulated", "simulated-full") or hasattr(which, "to_json"):
+    if which in NAMED[:2] or hasattr(which, "to_json"):
         from . import simulated  # the only door to the simulation: code for real data never passes through it
 
         return simulated.open_recipe(which, data_root(root), progress)
     if which == "mast":
         return _open_mast(root, partial)
     folder = _folder(which)
-    files = level1b.find(folder)
+    files = _files(folder)
     science = _one_time_series(files, folder)
     if all(file.simulated for file in science):
         from . import simulated
@@ -86,6 +87,18 @@ def open_observation(which=None, *, root=None, progress=True, partial=False, tra
         _require_complete(science, folder)
     source = Source(folder.name, folder, scratch_folder(folder, root), crds.real(data_root(root) / "crds"), transit)
     return Observation(source, files)
+
+
+def _files(folder) -> list[level1b.Uncal]:
+    """The uncal files in a folder; what is wrong with those of a simulated exposure is said with how to mend it."""
+    try:
+        return level1b.find(folder)
+    except OSError:
+        if any((home / "crds" / crds_cache.MARKER).is_file() for home in (folder, *folder.parents)):
+            from . import simulated
+
+            simulated.check(folder)
+        raise
 
 
 def _folder(which) -> Path:
@@ -139,7 +152,7 @@ def crds_exports(folder) -> dict[str, str]:
 
 
 def prune(folder, root=None) -> int:
-    """Delete what was derived from an observation and is made again when it is needed; return the bytes freed.
+    """Delete what was derived from an observation and is made again when it is needed.
 
     Checkpoints, logs, and what programs that were killed have left behind. Products are kept.
 
@@ -150,18 +163,38 @@ def prune(folder, root=None) -> int:
     root : path-like, optional
         As for `open_observation`.
 
+    Returns
+    -------
+    int
+        Bytes freed.
+
     Raises
     ------
     OSError
         If something could not be deleted; the message says what.
     """
-    freed = 0
+    freed, kept = 0, []
     for place in (Path(folder), scratch_folder(folder, root)):
-        freed += checkpoints.prune(place / "checkpoints")
+        try:
+            freed += checkpoints.prune(place / "checkpoints")
+        except OSError as error:
+            kept.append(str(error))
         for log in (place / "logs").glob("*.log"):
-            freed += log.stat().st_size
-            log.unlink(missing_ok=True)
-        freed += atomic.remove_leftovers(place)
+            try:
+                size = log.stat().st_size
+                log.unlink()
+                freed += size
+            except FileNotFoundError:  # another process prunes too
+                pass
+            except OSError as error:
+                kept.append(f"{log} could not be deleted ({error.strerror})")
+        try:
+            freed += atomic.remove_leftovers(place)
+        except OSError as error:
+            kept.append(f"{error.filename or place} could not be deleted ({error.strerror})")
+    if kept:
+        more = f"; and {len(kept) - 3} more" if len(kept) > 3 else ""
+        raise OSError(f"{'; '.join(kept[:3])}{more}. Everything else was deleted")
     return freed
 
 
@@ -198,14 +231,19 @@ class Observation:
     Made by `open_observation`. Detectors are named as in the headers, segments count from 1 as in the file names,
     integrations from 0 within their segment.
 
+    Parameters
+    ----------
+    source : Source
+        Where files, checkpoints and references are.
+    files : list of tso_helpers.files.level1b.Uncal
+        Its uncal files.
+
     Attributes
     ----------
     name : str
         ``"simulated"``, ``"mast"`` or the name of a folder.
     folder : pathlib.Path
         Where its files lie.
-    outputs : pathlib.Path
-        Where products go: in the observation's scratch folder, never beside somebody's data. Made when asked for.
     is_simulated : bool
     truth : tso_helpers.simulation.truth.Truth or None
         What the simulation knows; None for a real observation.
@@ -246,6 +284,15 @@ class Observation:
     def uncal(self, detector="NRS1", segment=1) -> Path:
         """Return the path of a raw (Level 1b) file.
 
+        Parameters
+        ----------
+        detector : str
+        segment : int
+
+        Returns
+        -------
+        pathlib.Path
+
         Raises
         ------
         ValueError
@@ -256,7 +303,18 @@ class Observation:
         return self._file(detector, segment).path
 
     def shape(self, detector="NRS1", segment=1) -> tuple[int, int, int, int]:
-        """Return the size of a segment: integrations, groups, rows, columns."""
+        """Return the size of a segment.
+
+        Parameters
+        ----------
+        detector : str
+        segment : int
+
+        Returns
+        -------
+        (int, int, int, int)
+            Integrations, groups, rows, columns.
+        """
         return self._file(detector, segment).shape
 
     def after(self, step, detector="NRS1", segment=1, integrations=None, *, parameters=None):
@@ -286,6 +344,10 @@ class Observation:
         ------
         ValueError
             If there is no such step, detector, segment or integration; the message lists the valid ones.
+        FileNotFoundError
+            If the segment is not among the files.
+        RuntimeError
+            If the reference files cannot be found or read; the message says what to do.
         """
         if step != RAW and step not in detector1.STEPS:
             raise ValueError(f"no step {step!r}: choose from {', '.join((RAW, *detector1.STEPS))}")
@@ -295,14 +357,18 @@ class Observation:
         self._activate()
         detector1.load_steps()
         identity = {} if step == RAW else self._identity  # the raw ramp needs no reference files
-        return ramp_after(Request(file, chosen, parameters, identity), step, self._checkpoints)
+        with crds.errors(self._source.crds):
+            return ramp_after(Request(file, chosen, parameters, identity), step, self._checkpoints)
 
     def identity(self, detector="NRS1", segment=1, integrations=None, *, parameters=None) -> dict:
         """Return what decides on a result: file, integrations, parameters, versions and reference files.
 
         Parameters
         ----------
-        detector, segment, integrations, parameters
+        detector : str
+        segment : int
+        integrations : slice, optional
+        parameters : dict of dict, optional
             As for `after`.
 
         Returns
@@ -337,8 +403,14 @@ class Observation:
 
     @property
     def outputs(self) -> Path:
+        """Folder for products, in the scratch folder: never beside somebody's data. Made when asked for."""
         folder = self._source.scratch / "products"
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(
+                error.errno, f"{folder} cannot be made ({error.strerror}): set TSO_DATA to a folder that can be written"
+            ) from error
         return folder
 
     @property
@@ -431,16 +503,16 @@ def _open_mast(root, partial):
         for segment in published.SEGMENTS
     ]
     wanted = (*names, *published.ACQUISITIONS)
-    here = {path.name.removesuffix("_uncal.fits"): path for path in level1b.paths(folder)}
-    missing = [name for name in wanted if name not in here]
-    if len(missing) == len(wanted) or (set(missing) & set(names) and not partial):
+    here = [path for path in level1b.paths(folder) if path.name.removesuffix("_uncal.fits") in wanted]
+    missing = [name for name in wanted if f"{name}_uncal.fits" not in {path.name for path in here}]
+    if set(names) <= set(missing) or (set(missing) & set(names) and not partial):
         listed = "\n  ".join(f"{name}_uncal.fits" for name in missing)
         partly = " Or open what is there: open_observation('mast', partial=True)." if len(missing) < len(names) else ""
         raise FileNotFoundError(
             f"of the real observation (ERS 1366, observation 3) these files are not under {folder / 'mastDownload'}:"
             f"\n  {listed}\n{how_to_get(simulated=False)}{partly}"
         )
-    found = [level1b.describe(path) for name, path in here.items() if name in wanted]
+    found = [level1b.describe(path) for path in here]
     _one_time_series(found, folder)
     return Observation(Source("mast", folder, folder, crds.real(data_root(root) / "crds"), published.TRANSIT), found)
 
@@ -467,8 +539,24 @@ def _one_time_series(files, folder) -> list[level1b.Uncal]:
     if len({file.simulated for file in science}) > 1:
         raise ValueError(f"{folder} holds simulated and real files of one exposure: open one folder each")
     for file in science:
-        NIRSPEC_G395H.detector(file.detector)
+        if problem := _problem(file):
+            raise ValueError(f"{file.path} {problem}")
     return science
+
+
+def _problem(file: level1b.Uncal) -> str | None:
+    """Why a file of our mode cannot be calibrated, in words that follow its name; None if it can."""
+    if file.detector not in NIRSPEC_G395H.detectors:
+        return f"is of a detector {file.detector!r}; the mode has {' and '.join(NIRSPEC_G395H.detectors)}"
+    integrations, groups = file.shape[:2]
+    if integrations < 1 or groups < 2:
+        return f"has {integrations} integrations of {groups} groups: 1 or more of 2 or more are needed to fit a ramp"
+    if file.times < integrations:
+        return (
+            f"has {file.times or 'no'} rows in its INT_TIMES table for {integrations} integrations: without the time "
+            "of each there is no light curve. Fetch the file again: the archive's files have that table"
+        )
+    return None
 
 
 def _require_complete(science, folder):
@@ -493,7 +581,7 @@ def _published_examples(obs) -> dict[str, Example]:
         moved = tuple(
             min(value, size - 1) for value, size in zip(place, (rows, columns, integrations, groups), strict=True)
         )
-        as_published = file.path.name.startswith(published.EXPOSURE) and segment == 1 and moved == place
+        as_published = file.path.name.startswith(f"{published.EXPOSURE}-seg001_nrs1") and moved == place
         examples[name] = Example(
             name,
             detector,

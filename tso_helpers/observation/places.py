@@ -14,7 +14,16 @@ __all__ = ["data_root", "mast_folder", "scratch_folder"]
 
 
 def data_root(root=None) -> Path:
-    """Return the folder in which exposures are kept: `root`, TSO_DATA, or the user's cache folder.
+    """Return the folder in which exposures are kept.
+
+    Parameters
+    ----------
+    root : path-like, optional
+        TSO_DATA, or the user's cache folder, without it.
+
+    Returns
+    -------
+    pathlib.Path
 
     Raises
     ------
@@ -55,6 +64,10 @@ def scratch_folder(folder, root=None) -> Path:
     folder : path-like
     root : path-like, optional
         As for `data_root`.
+
+    Returns
+    -------
+    pathlib.Path
     """
     folder = Path(folder).resolve()
-    return data_root(root) / "observations" / f"{folder.name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
+    return data_root(root) / "observations" / f"{folder.name}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]}"

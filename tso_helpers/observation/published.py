@@ -18,7 +18,15 @@ TARGET = "WASP-39"
 
 
 class Transit(NamedTuple):
-    """When a transit takes place: `mid` (BJD_TDB, d) and `duration`, from first to last contact (d)."""
+    """When a transit takes place.
+
+    Attributes
+    ----------
+    mid : float
+        BJD_TDB, d.
+    duration : float
+        From first to last contact, d.
+    """
 
     mid: float
     duration: float
@@ -31,8 +39,18 @@ TRANSIT = Transit(mid=2459791.612068, duration=2.87 / 24)
 class Example:
     """A place to look at.
 
-    `segment` counts from 1, all else from 0, rows and columns as in the data's array; `group` is None where the whole
-    ramp counts.
+    Attributes
+    ----------
+    name : str
+    detector : str
+    segment : int
+        From 1.
+    integration, row, column : int
+        From 0, as in the data's array.
+    group : int or None
+        From 0; None where the whole ramp counts.
+    note : str
+        What there is to see.
     """
 
     name: str

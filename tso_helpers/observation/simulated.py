@@ -52,25 +52,46 @@ def open_folder(folder, files, root=None) -> Observation:
     root : path, optional
         As for `open_observation`.
 
+    Returns
+    -------
+    Observation
+
     Raises
     ------
     FileNotFoundError
         If the references or the truth that belong to the files are not there.
+    ValueError
+        If it was built by another version of the simulation, or its recipe is damaged beyond repair.
     OSError
         If the exposure is not as it was built.
     """
-    home = _home(folder)
-    problems = exposure.problems(home, thorough=False)
-    truth = open_truth(home)
-    strangers = sorted(file.path.name for file in files if exposure.recipe_key(file.path) != truth.recipe.key)
+    home = check(folder)
+    recipe = exposure.recipe_of(home)
+    strangers = sorted(file.path.name for file in files if exposure.recipe_key(file.path) != recipe.key)
     if strangers:
-        problems.append(f"{strangers[0]} was made from another recipe than {home / exposure.NOTE} says")
-    if problems:
         raise OSError(
-            f"the simulated exposure in {home} is damaged: {'; '.join(problems[:3])}. `tso data --out {home}` makes "
-            "what is damaged again; if it cannot, delete the folder and build it anew"
+            f"{strangers[0]} was made from another recipe than the exposure in {home} to which it should belong. "
+            f"Delete the folder, then run {exposure.command(home)} with the options that it was built with"
         )
     return _observe(Path(folder).name, home, scratch_folder(home, root))
+
+
+def check(folder) -> Path:
+    """Return the folder of the simulated exposure to which a folder belongs, or say what is wrong with it.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, OSError
+        As `open_folder`.
+    """
+    home = _home(folder)
+    exposure.recipe_of(home)
+    if problems := exposure.problems(home, thorough=False):
+        raise OSError(
+            f"the simulated exposure in {home} is damaged: {'; '.join(problems[:3])}. {exposure.command(home)} makes "
+            "what is damaged again"
+        )
+    return home
 
 
 def _observe(name, folder, scratch) -> Observation:
@@ -80,10 +101,11 @@ def _observe(name, folder, scratch) -> Observation:
 
 
 def _home(folder) -> Path:
+    signs = (exposure.RECORD, exposure.NOTE, Path("crds", crds_cache.MARKER))
     for home in (Path(folder), *Path(folder).parents):
-        if (home / "crds" / crds_cache.MARKER).is_file():
+        if any((home / sign).is_file() for sign in signs):
             return home
     raise FileNotFoundError(
-        f"the files in {folder} are simulated, but the reference files that belong to them are neither there nor in a "
-        "folder above: open the folder that `tso data` made, as a whole"
+        f"the files in {folder} are simulated, but the reference files and the recipe that belong to them are neither "
+        "there nor in a folder above: open the folder that `tso data` made, as a whole"
     )

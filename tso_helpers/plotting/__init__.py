@@ -8,7 +8,7 @@ from .jump_detection import plot_outliers, plot_significance, plot_threshold_sca
 from .jumps import plot_breakdown, plot_completeness, plot_jumps_per_integration
 from .light_curve import compare_light_curves, plot_light_curve, plot_pulls
 from .noise import compare_scatter, plot_against_half_width, plot_drift, plot_mask_stages, plot_power_spectrum
-from .ramps import plot_linearity_ratio, plot_ramp
+from .ramps import mark_flags, plot_linearity_ratio, plot_ramp
 from .raw_spectra import plot_raw_spectra
 from .slopes import plot_aperture_trade, plot_slope, plot_slope_estimates
 from .stage1_map import stage1_map
@@ -21,6 +21,7 @@ __all__ = [
     "compare_light_curves",
     "compare_profiles",
     "compare_scatter",
+    "mark_flags",
     "plot_against_half_width",
     "plot_agreement",
     "plot_aperture_trade",

@@ -12,7 +12,7 @@ __all__ = ["compare_profiles", "plot_agreement", "plot_levels", "plot_reference_
 
 
 def plot_reference_pixels(reference, axes=None, columns=12):
-    """Both ends of the frame, magnified, with the reference pixels marked.
+    """Show both ends of the frame, magnified, with the reference pixels marked.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def plot_reference_pixels(reference, axes=None, columns=12):
 
 
 def plot_levels(levels, ax=None, groups=None, integrations=4, ylim=None, title=None, label="level (DN)"):
-    """Level of the frame in group after group, integration after integration.
+    """Draw the level of the frame in group after group, integration after integration.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def plot_levels(levels, ax=None, groups=None, integrations=4, ylim=None, title=N
 
 
 def compare_profiles(profiles, ax=None, limits=None, title=None, label="signal (DN)"):
-    """Values along a column, several on one: two groups, or before and after.
+    """Draw values along a column, several on one: two groups, or before and after.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def compare_profiles(profiles, ax=None, limits=None, title=None, label="signal (
 
 
 def plot_agreement(expected, found, ax=None, xlabel="expected (DN)", ylabel="found (DN)", title=None):
-    """One quantity against another that should equal it, with the line on which they are equal.
+    """Draw one quantity against another that should equal it, with the line on which they are equal.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ __all__ = ["plot_dark_ramps", "plot_depth_change", "plot_dilution"]
 
 
 def plot_dark_ramps(times, ramps, lines=None, ax=None, title=None, label="dark signal (DN)"):
-    """Dark signal up the ramp, by region of the frame.
+    """Draw the dark signal up the ramp, by region of the frame.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def plot_dark_ramps(times, ramps, lines=None, ax=None, title=None, label="dark s
 
 
 def plot_dilution(times, curves, differences, axes=None, predicted=None, mid_transit=None, title=None):
-    """Light curves of two reductions, and below what one has over the other.
+    """Draw the light curves of two reductions, and below what one has over the other.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def plot_dilution(times, curves, differences, axes=None, predicted=None, mid_tra
 
 
 def plot_depth_change(columns, changes, ax=None, title=None, floor=None):
-    """Change of the transit depth along the spectrum, in ppm, on a logarithmic axis.
+    """Draw the change of the transit depth along the spectrum, in ppm, on a logarithmic axis.
 
     Parameters
     ----------

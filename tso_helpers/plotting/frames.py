@@ -11,7 +11,7 @@ from .style import COLOURS, need, new_axes, new_column
 __all__ = ["compare_frames", "row_profiles", "show_frame", "show_mask"]
 
 
-def show_frame(image, ax=None, vmin=None, vmax=None, label="signal (DN)", title=None, cmap="viridis", first_column=0):
+def show_frame(image, ax=None, limits=None, label="signal (DN)", title=None, cmap="viridis", first_column=0):
     """Show one frame with its colour bar.
 
     Parameters
@@ -20,8 +20,8 @@ def show_frame(image, ax=None, vmin=None, vmax=None, label="signal (DN)", title=
         NaN is grey.
     ax : matplotlib.axes.Axes, optional
         A new figure without it.
-    vmin, vmax : float, optional
-        Stretch; the 1st and 99th percentile without it.
+    limits : (float, float), optional
+        Stretch, from the darkest colour to the brightest; the 1st and 99th percentile without it.
     label : str
         Quantity and unit, for the colour bar.
     title, cmap : str
@@ -39,16 +39,14 @@ def show_frame(image, ax=None, vmin=None, vmax=None, label="signal (DN)", title=
     """
     image = need(image, 2, "a frame")
     ax = new_axes(ax, height=2.2)
-    shown = _image(ax, image, *_stretch([image], vmin, vmax), cmap, first_column)
+    shown = _image(ax, image, *_stretch([image], limits), cmap, first_column)
     ax.figure.colorbar(shown, ax=ax, label=label, pad=0.01)
     ax.set(xlabel="column", ylabel="row")
     ax.set_title(title or "")
     return ax
 
 
-def compare_frames(
-    *images, titles=None, axes=None, vmin=None, vmax=None, label="signal (DN)", cmap="viridis", first_column=0
-):
+def compare_frames(*images, titles=None, axes=None, limits=None, label="signal (DN)", cmap="viridis", first_column=0):
     """Show frames one above another with the same stretch: before and after, or several integrations.
 
     Parameters
@@ -59,9 +57,10 @@ def compare_frames(
         One per frame; "before" and "after" for two without it.
     axes : sequence of matplotlib.axes.Axes, optional
         One per frame.
-    vmin, vmax : float, optional
+    limits : (float, float), optional
         Stretch of all; the 1st and 99th percentile of all pixels without it.
-    label, cmap, first_column
+    label, cmap : str
+    first_column : int
         As for `show_frame`.
 
     Returns
@@ -80,7 +79,7 @@ def compare_frames(
     if len(titles) != len(images):
         raise ValueError(f"{len(images)} frames need as many titles, not {len(titles)}")
     axes = new_column(axes, len(images), height=0.5 + 1.55 * len(images))
-    limits = _stretch(images, vmin, vmax)
+    limits = _stretch(images, limits)
     for ax, image, title in zip(axes, images, titles, strict=True):
         shown = _image(ax, image, *limits, cmap, first_column)
         ax.set_title(title)
@@ -130,7 +129,7 @@ def show_mask(mask, ax=None, names=("background", "masked"), title=None, first_c
 
 
 def row_profiles(frame, ax=None, label="signal (DN)", title=None, columns=slice(None), limits=None, positions=None):
-    """All rows over one another, even and odd ones told apart, with the median of each kind.
+    """Draw all rows over one another, even and odd ones told apart, with the median of each kind.
 
     Parameters
     ----------
@@ -168,10 +167,10 @@ def row_profiles(frame, ax=None, label="signal (DN)", title=None, columns=slice(
     return ax
 
 
-def _stretch(images, vmin, vmax):
-    finite = np.concatenate([image[np.isfinite(image)].ravel() for image in images])
-    low, high = np.percentile(finite, (1, 99))
-    low, high = (low if vmin is None else vmin), (high if vmax is None else vmax)
+def _stretch(images, limits):
+    if limits is None:
+        limits = np.percentile(np.concatenate([image[np.isfinite(image)].ravel() for image in images]), (1, 99))
+    low, high = limits
     return (low, high) if high > low else (low - 0.5, low + 0.5)
 
 

@@ -11,7 +11,7 @@ __all__ = ["plot_outliers", "plot_significance", "plot_threshold_scan", "show_st
 
 
 def plot_significance(series, threshold, ax=None, title=None):
-    """How far each difference of a pixel stands out, group by group, on a scale that is linear up to the threshold.
+    """Draw how far each difference of a pixel stands out, on a scale that is linear up to the threshold.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ def plot_significance(series, threshold, ax=None, title=None):
     return ax
 
 
-def show_stamps(images, centre, corner=(0, 0), label="signal (DN)", vmin=None, vmax=None, axes=None):
-    """Small images side by side with one stretch, and a ring around one pixel.
+def show_stamps(images, centre, corner=(0, 0), label="signal (DN)", limits=None, axes=None):
+    """Show small images side by side with one stretch, and a ring around one pixel.
 
     Parameters
     ----------
@@ -64,8 +64,8 @@ def show_stamps(images, centre, corner=(0, 0), label="signal (DN)", vmin=None, v
         Row and column of the images' first pixel.
     label : str
         Quantity and unit.
-    vmin, vmax : float, optional
-        Stretch; that of all values without it.
+    limits : (float, float), optional
+        Stretch; the range of all values without it.
     axes : sequence of matplotlib.axes.Axes, optional
         As many as there are images, in one figure; a row of new ones without it.
 
@@ -82,8 +82,7 @@ def show_stamps(images, centre, corner=(0, 0), label="signal (DN)", vmin=None, v
     if not arrays or len({array.shape for array in arrays}) > 1:
         raise ValueError(f"one or more images of one shape are needed, not {[array.shape for array in arrays]}")
     rows, columns = arrays[0].shape
-    low = min(np.nanmin(array) for array in arrays) if vmin is None else vmin
-    high = max(np.nanmax(array) for array in arrays) if vmax is None else vmax
+    low, high = (np.nanmin(arrays), np.nanmax(arrays)) if limits is None else limits
     if axes is None:
         _, axes = plt.subplots(1, len(arrays), figsize=(WIDTH, 2.7), sharey=True, layout="constrained")
     axes = np.atleast_1d(axes)
@@ -101,7 +100,7 @@ def show_stamps(images, centre, corner=(0, 0), label="signal (DN)", vmin=None, v
 
 
 def plot_threshold_scan(thresholds, series, ax=None, ylabel="per integration", title=None):
-    """Counts against the rejection threshold, both on logarithmic scales.
+    """Draw counts against the rejection threshold, both on logarithmic scales.
 
     Parameters
     ----------
@@ -140,7 +139,7 @@ def plot_threshold_scan(thresholds, series, ax=None, ylabel="per integration", t
 
 
 def plot_outliers(series, limit=20.0, ax=None, title=None):
-    """How often a value deviates by how much, on a logarithmic scale; the outermost bins hold all that lie beyond.
+    """Draw how often a value deviates by how much, on a logarithmic scale; the outermost bins hold the rest.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ __all__ = ["plot_breakdown", "plot_completeness", "plot_jumps_per_integration"]
 
 
 def plot_jumps_per_integration(counts, opportunities=None, ax=None, label=None, first=0, title=None):
-    """Flagged samples of each integration.
+    """Draw the number of flagged samples of each integration.
 
     Parameters
     ----------
@@ -30,6 +30,11 @@ def plot_jumps_per_integration(counts, opportunities=None, ax=None, label=None, 
     -------
     matplotlib.axes.Axes
         Of the counts; the axis in %, if any, is ``ax.percent``.
+
+    Raises
+    ------
+    ValueError
+        If there is not one count per integration.
     """
     counts = np.asarray(counts)
     if counts.ndim != 1 or counts.size == 0:
@@ -53,7 +58,7 @@ def plot_jumps_per_integration(counts, opportunities=None, ax=None, label=None, 
 
 
 def plot_completeness(table, ax=None, label=None, title=None):
-    """Share of the true hits that were found, against their charge, with 68 % intervals.
+    """Draw the share of the true hits that were found, against their charge, with 68 % intervals.
 
     Parameters
     ----------
@@ -88,7 +93,7 @@ def plot_completeness(table, ax=None, label=None, title=None):
 
 
 def plot_breakdown(tables, ax=None, per=1, title=None):
-    """Where the flags come from, as bars side by side.
+    """Draw where the flags come from, as bars side by side.
 
     Parameters
     ----------

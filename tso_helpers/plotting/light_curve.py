@@ -12,7 +12,7 @@ __all__ = ["compare_light_curves", "plot_light_curve", "plot_pulls"]
 
 
 def plot_light_curve(curve, truth=None, ax=None, mid_transit=None, label=None, title=None):
-    """A light curve, with the true one if there is one.
+    """Draw a light curve, with the true one if there is one.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def plot_light_curve(curve, truth=None, ax=None, mid_transit=None, label=None, t
 
 
 def compare_light_curves(curves, truths=None, axes=None, mid_transit=None, scatter=None, expected=None):
-    """Light curves of the detectors side by side, each with the true one, on one scale.
+    """Draw the light curves of the detectors side by side, each with the true one, on one scale.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def compare_light_curves(curves, truths=None, axes=None, mid_transit=None, scatt
 
 
 def plot_pulls(pulls, ax=None, label=None, limit=5.0, title=None):
-    """Histogram of (fitted - true) / error with the Gaussian that it should be.
+    """Draw a histogram of (fitted - true) / error with the Gaussian that it should be.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ LINE_FREQUENCY = 1 / NIRSPEC_G395H.line_time  # Hz
 
 
 def plot_power_spectrum(frequency, power, slope=None, ax=None, label=None, title=None, per_decade=12):
-    """Power along the read-out clock, averaged in logarithmic bins, and the fitted slope.
+    """Draw the power along the read-out clock, averaged in logarithmic bins, and the fitted slope.
 
     Bins in which the power is not above twice its standard error are drawn as upper limits, open triangles.
 
@@ -77,15 +77,15 @@ def plot_power_spectrum(frequency, power, slope=None, ax=None, label=None, title
     return ax
 
 
-def plot_mask_stages(image, smoothed, columns, centroids, rows, mask, axes=None, title=None, label="signal (DN)"):
-    """How the mask comes about: median image, filtered image, centroids with the trace, mask.
+def plot_mask_stages(image, smoothed, centroids, rows, mask, axes=None, title=None):
+    """Show how the mask comes about: median image, filtered image, centroids with the trace, mask.
 
     Parameters
     ----------
     image, smoothed : arrays, shape (row, column)
         DN; from `trace.last_minus_first` and `trace.smooth`.
-    columns, centroids : arrays, shape (n,)
-        Measured columns and the row of the light in each (`trace.centroids`).
+    centroids : (array, array), shape (n,) each
+        Measured columns, and the row of the light in each (`trace.centroids`).
     rows : array, shape (column,)
         Trace in every column of the frame, NaN where there is none (`trace.trace_rows`).
     mask : array of bool, shape (row, column)
@@ -93,7 +93,6 @@ def plot_mask_stages(image, smoothed, columns, centroids, rows, mask, axes=None,
     axes : sequence of four matplotlib.axes.Axes, optional
     title : str
         Put before the title of the first panel.
-    label : str
 
     Returns
     -------
@@ -101,11 +100,11 @@ def plot_mask_stages(image, smoothed, columns, centroids, rows, mask, axes=None,
     """
     axes = new_column(axes, 4, height=7.0)
     both = np.concatenate((image[np.isfinite(image)], smoothed[np.isfinite(smoothed)]))
-    stretch = dict(zip(("vmin", "vmax"), np.percentile(both, (2, 98)), strict=True))
+    limits = np.percentile(both, (2, 98))
     before = f"{title}: " if title else ""
-    show_frame(image, axes[0], label=label, title=f"{before}1. median of last minus first group", **stretch)
-    show_frame(smoothed, axes[1], label=label, title="2. median filter", **stretch)
-    axes[2].plot(columns, centroids, ".", color=COLOURS["sky"], markersize=3, label="centroids", rasterized=True)
+    show_frame(image, axes[0], limits, title=f"{before}1. median of last minus first group")
+    show_frame(smoothed, axes[1], limits, title="2. median filter")
+    axes[2].plot(*centroids, ".", color=COLOURS["sky"], markersize=3, label="centroids", rasterized=True)
     axes[2].plot(np.arange(len(rows)), rows, "--", color=COLOURS["vermilion"], linewidth=1.8, label="trace")
     axes[2].set(xlabel="column", ylabel="row", ylim=(-0.5, image.shape[0] - 0.5))
     axes[2].set_title("3. centroids and the polynomial through them")
@@ -117,7 +116,7 @@ def plot_mask_stages(image, smoothed, columns, centroids, rows, mask, axes=None,
 
 
 def plot_against_half_width(half_widths, noise, ax=None, label=None, before=None, title=None, unit="DN"):
-    """Noise that the correction leaves, against the half-width of the mask.
+    """Draw the noise that the correction leaves, against the half-width of the mask.
 
     Parameters
     ----------
@@ -158,7 +157,7 @@ def plot_against_half_width(half_widths, noise, ax=None, label=None, before=None
 
 
 def plot_drift(times, frame, mask, ax=None, title=None):
-    """What the amplifier did while it read one frame: background pixels in the order of the clock.
+    """Draw what the amplifier did while it read one frame: background pixels in the order of the clock.
 
     Parameters
     ----------
@@ -205,7 +204,7 @@ def plot_drift(times, frame, mask, ax=None, title=None):
 
 
 def compare_scatter(scatter, expected=None, ax=None, title=None):
-    """Scatter of light curves, one line for each way in which they were calibrated.
+    """Draw the scatter of light curves, one line for each way in which they were calibrated.
 
     Parameters
     ----------

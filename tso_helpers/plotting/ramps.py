@@ -8,13 +8,11 @@ from matplotlib.colors import LogNorm
 from .. import ramps
 from .style import COLOURS, MARKERS, need, new_axes, next_look
 
-__all__ = ["plot_linearity_ratio", "plot_ramp"]
+__all__ = ["mark_flags", "plot_linearity_ratio", "plot_ramp"]
 
 
-def plot_ramp(
-    times, samples, flags=None, limit=None, line=None, truth=None, ax=None, label="samples", unit="DN", title=None
-):
-    """Draw the samples of a pixel up the ramp.
+def plot_ramp(times, samples, limit=None, truth=None, ax=None, label="samples", title=None):
+    """Draw the samples of a pixel up the ramp; `mark_flags` adds its flags.
 
     Parameters
     ----------
@@ -22,55 +20,69 @@ def plot_ramp(
         s, from `ramps.group_times`.
     samples : array, shape (group,)
         DN, from `ramps.pixel_ramp`.
-    flags : list of list of str, optional
-        Names of the flags of each group, from `dq.at`. They are marked along the bottom; the second axis, on the
-        right, names them.
     limit : float, optional
-        Saturation limit of the pixel, in the unit of the samples.
-    line : array, shape (group,), optional
-        A fitted line, from `ramps.slope_line`.
+        Saturation limit of the pixel, DN.
     truth : array, shape (group,), optional
-        What a noiseless ramp would be.
+        What a noiseless ramp would be, DN.
     ax : matplotlib.axes.Axes, optional
         Several ramps may be drawn on one; each gets a colour and a marker of its own.
     label : str
         Name of the ramp in the legend.
-    unit, title : str
+    title : str, optional
 
     Returns
     -------
     matplotlib.axes.Axes
-        Those of the samples; the axes of the flags, if any, are ``ax.flags``.
 
     Raises
     ------
     ValueError
-        If there is not one time, or not one list of flags, per sample, or nothing finite to draw.
+        If there is not one time per sample, or nothing finite to draw.
     """
     times, samples = np.asarray(times, dtype=float), need(samples, 1, "a ramp")
-    if times.shape != samples.shape or (flags is not None and len(flags) != samples.size):
-        raise ValueError("a ramp needs one time, and one list of flags, for each sample")
+    if times.shape != samples.shape:
+        raise ValueError(f"a ramp needs one time for each sample, not {times.size} for {samples.size}")
     ax = new_axes(ax, height=3.6)
     look = next_look(ax)
     ax.plot(times, samples, look["marker"], color=look["color"], label=label, zorder=3)
-    if line is not None:
-        ax.plot(times, line, look["linestyle"], color=look["color"], label=f"{label}: fit", zorder=2)
     if truth is not None:
         ax.plot(times, truth, ":", color="black", label="truth", zorder=2)
     if limit is not None:
-        ax.axhline(limit, color=COLOURS["vermilion"], linestyle="--", label=f"limit ({limit:,.0f} {unit})")
-    ax.set(xlabel="time since reset (s)", ylabel=f"signal ({unit})")
+        ax.axhline(limit, color=COLOURS["vermilion"], linestyle="--", label=f"limit ({limit:,.0f} DN)")
+    ax.set(xlabel="time since reset (s)", ylabel="signal (DN)")
     ax.set_title(title or "")
-    if flags is not None:
-        ax.flagged = [*getattr(ax, "flagged", []), (times, flags)]
-    if hasattr(ax, "flagged"):
-        _draw_flags(ax)
     ax.legend(loc="upper left" if limit is None else "center left")
     return ax
 
 
-def _draw_flags(ax):
-    """A second axis with one level for each flag that occurs, in a part of its own below the samples."""
+def mark_flags(times, flags, ax):
+    """Mark the flags of a ramp along the bottom of its figure, and name them on a second axis on the right.
+
+    Parameters
+    ----------
+    times : array, shape (group,)
+        s, from `ramps.group_times`.
+    flags : list of list of str
+        Names of the flags of each group, from `dq.at`.
+    ax : matplotlib.axes.Axes
+        On which `plot_ramp` has drawn all ramps; the flags of several may be marked, one after another.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Those of the flags, one level for each flag that occurs; they are also ``ax.flags``.
+
+    Raises
+    ------
+    ValueError
+        If there is not one list of flags per time, or no ramp on the axes yet.
+    """
+    times = np.asarray(times, dtype=float)
+    if times.shape != (len(flags),):
+        raise ValueError(f"a ramp needs one list of flags for each time, not {len(flags)} for {times.size}")
+    if not ax.lines:
+        raise ValueError("no ramp has been drawn on these axes: call plot_ramp first")
+    ax.flagged = [*getattr(ax, "flagged", []), (times, flags)]
     if not hasattr(ax, "flags"):
         ax.flags = ax.twinx()
     twin, names = ax.flags, sorted({name for _, flags in ax.flagged for group in flags for name in group})
@@ -87,10 +99,11 @@ def _draw_flags(ax):
     span = (high - low) or 1.0
     ax.set_ylim(low - 0.4 * span, high + 0.08 * span)
     ax.set_yticks([tick for tick in ax.get_yticks() if low - 0.1 * span <= tick <= high + 0.08 * span])
+    return twin
 
 
 def plot_linearity_ratio(fluence, ratio, ax=None, edges=None, limits=(0.85, 1.15), title=None):
-    """Density of the last over first difference against fluence, with its median.
+    """Draw the density of the last over first difference against fluence, with its median.
 
     Parameters
     ----------

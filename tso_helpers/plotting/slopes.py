@@ -11,7 +11,7 @@ __all__ = ["plot_aperture_trade", "plot_slope", "plot_slope_estimates"]
 
 
 def plot_slope(times, samples, line, slope_error, true_slope=None, axes=None, title=None):
-    """A ramp with its fitted line, and below it what is left, with the uncertainty of the slope as a wedge.
+    """Draw a ramp with its fitted line, and below it what is left, with the slope's uncertainty as a wedge.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def plot_slope(times, samples, line, slope_error, true_slope=None, axes=None, ti
 
 
 def plot_slope_estimates(slopes, true, axes=None):
-    """Histograms of the slopes that several ways of fitting give, one panel for each kind of ramp.
+    """Draw histograms of the slopes that several ways of fitting give, one panel for each kind of ramp.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def plot_slope_estimates(slopes, true, axes=None):
 
 
 def plot_aperture_trade(half_widths, scatter, photons, step, axes=None, frame=None):
-    """Scatter of the light curve, and its step across a mirror tilt, against the half-width of the aperture.
+    """Draw scatter, and step across a mirror tilt, of the light curve against the aperture's half-width.
 
     Parameters
     ----------

@@ -9,7 +9,19 @@ import matplotlib.pyplot as plt
 
 @dataclass(frozen=True)
 class Station:
-    """One step of Stage 1: its name in the pipeline, what it does, and the lesson that teaches it."""
+    """One step of Stage 1.
+
+    Attributes
+    ----------
+    name : str
+        In the pipeline.
+    does : str
+        What it does.
+    lesson : str
+        Number of the lesson that teaches it.
+    kind : str
+        "taught", "ours" (a step of this series) or "passed" (not needed here).
+    """
 
     name: str
     does: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
-from cycler import cycler
+from matplotlib import cycler
 
 __all__ = ["COLOURS", "LINES", "MARKERS", "use_style"]
 

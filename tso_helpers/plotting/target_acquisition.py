@@ -11,7 +11,7 @@ __all__ = ["show_target_acquisition"]
 
 
 def show_target_acquisition(images, titles, stars=None, axes=None, mark="measured", label="counts (DN)"):
-    """Target-acquisition images side by side, same stretch, each with a cross-hair on the centre of its frame.
+    """Show target-acquisition images side by side, each with a cross-hair on the centre of its frame.
 
     Parameters
     ----------

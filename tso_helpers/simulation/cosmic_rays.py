@@ -32,7 +32,7 @@ HIT = np.dtype([("hit", "i4"), ("read", "i2"), ("row", "i2"), ("column", "i2"), 
 
 
 def expected_hits(seconds: float, rows: int = ROWS, columns: int = COLUMNS) -> float:
-    """Mean number of hits on ``rows`` x ``columns`` pixels in ``seconds``."""
+    """Return the mean number of hits on ``rows`` x ``columns`` pixels in ``seconds``."""
     return RATE * rows * columns * PIXEL**2 * seconds
 
 
@@ -71,18 +71,18 @@ def draw(
 
 
 def planted(number: int, read: int, row: int, column: int, electrons: float) -> np.ndarray:
-    """A hit at the centre of pixel (row, column), its charge in that one pixel; dtype `HIT`."""
+    """Return a hit at the centre of pixel (row, column), its charge in that one pixel; dtype `HIT`."""
     return np.array([(number, read, row, column, electrons, KINDS.index("planted"))], HIT)
 
 
 def away_from(hits: np.ndarray, row: int, column: int, distance: int = 5) -> np.ndarray:
-    """``hits`` without those that touch a pixel nearer than ``distance`` to (row, column)."""
+    """Return ``hits`` without those that touch a pixel nearer than ``distance`` to (row, column)."""
     near = (abs(hits["row"] - row) < distance) & (abs(hits["column"] - column) < distance)
     return hits[~np.isin(hits["hit"], hits["hit"][near])]
 
 
 def accumulated(hits: np.ndarray, reads: tuple[int, ...], columns: tuple[int, int] = (0, COLUMNS)) -> np.ndarray:
-    """Charge of the hits in each kept read, shape (group, row, column), electrons."""
+    """Return the charge of the hits in each kept read, shape (group, row, column), electrons."""
     charge = np.zeros((len(reads), ROWS, columns[1] - columns[0]), np.float32)
     group = np.searchsorted(reads, hits["read"])
     kept = group < len(reads)

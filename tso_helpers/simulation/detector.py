@@ -93,7 +93,13 @@ ORDINARY_PIXELS = ((3, 100), (12, 1000), (11, 2000))
 
 
 def get(name: str) -> Detector:
-    """Return the constants of detector ``name``; ValueError lists the valid names."""
+    """Return the constants of detector ``name``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such detector; the message lists those that there are.
+    """
     try:
         return DETECTORS[name]
     except KeyError:
@@ -120,7 +126,7 @@ class DetectorMaps:
     mask: np.ndarray  # uint32, the flags that the MASK reference knows
 
     def cut(self, columns: tuple[int, int]) -> DetectorMaps:
-        """The same maps for columns ``[start, stop)``."""
+        """Return the same maps for columns ``[start, stop)``."""
         window = slice(*columns)
         return DetectorMaps(**{f.name: getattr(self, f.name)[:, window] for f in fields(self)})
 
@@ -230,7 +236,7 @@ def _bad_pixels(rng: np.random.Generator, flat: np.ndarray, dark: np.ndarray) ->
 
 
 def linearise(measured, c2, c3):
-    """True DN above bias from measured: F = m + c2 m^2 + c3 m^3."""
+    """Return true DN above bias from measured: F = m + c2 m^2 + c3 m^3."""
     return measured * (1 + measured * (c2 + measured * c3))
 
 
@@ -247,7 +253,7 @@ def unlinearise(true, c2, c3):
 
 
 def couple(charge: np.ndarray, fraction: float = IPC) -> np.ndarray:
-    """Inter-pixel capacitance: each pixel shows ``fraction`` of each of its four neighbours' charge.
+    """Apply inter-pixel capacitance: each pixel shows ``fraction`` of each of its four neighbours' charge.
 
     ``charge`` is (..., row, column), any unit; the total is conserved, also at the edges.
     """
@@ -261,7 +267,7 @@ def couple(charge: np.ndarray, fraction: float = IPC) -> np.ndarray:
 
 
 def migrate(charge: np.ndarray, strength: float) -> np.ndarray:
-    """Charge migration: a bright pixel loses charge to a fainter neighbour, the more the fuller it is.
+    """Move charge: a bright pixel loses charge to a fainter neighbour, the more the fuller it is.
 
     From pixel i to its fainter neighbour j flow ``strength`` x N_i (N_i - N_j) / 2 electrons.
 
@@ -296,6 +302,6 @@ def _pairs(image: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def settling(times: np.ndarray, settle: np.ndarray) -> np.ndarray:
-    """The bias-settling ramp (DN), shape (group, row, column), at ``times`` (s) since reset."""
+    """Return the bias-settling ramp (DN), shape (group, row, column), at ``times`` (s) since reset."""
     rise = (1 - np.exp(-np.asarray(times) / SETTLING_TIME)).astype(np.float32)
     return rise[:, None, None] * settle.astype(np.float32)

@@ -60,7 +60,7 @@ def place(recipe, trace) -> dict[str, Example]:
 
 
 def hit_reads(recipe) -> dict[str, int]:
-    """Zero-based read in which each planted hit arrives: reads 14 and 15 of the ramp, or as late as it has them."""
+    """Return the read (from zero) in which each planted hit arrives: 14 and 15, or as late as the ramp has them."""
     return {"saturated_by_cosmic_ray": _read(recipe, 14), "clean_jump": _read(recipe, 15)}
 
 

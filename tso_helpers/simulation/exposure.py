@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import shlex
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -20,18 +22,19 @@ from . import cosmic_rays, detector, integration, noise, references, scene
 from . import level1b as uncal
 from .recipe import Recipe
 
-__all__ = ["Recipe", "build", "is_complete", "problems"]
+__all__ = ["NOTE", "RECORD", "Recipe", "build", "command", "is_complete", "problems", "recipe_key", "recipe_of"]
 
 #: Written last of all: the recipe, and size and checksum of every file.
 RECORD = "complete.json"
 NOTE = Path("truth", "recipe.json")
+_PARTS = ("mastDownload", "crds", "truth")
 
 #: Bytes that references and truth take beside the uncal files (measured; generous).
 OVERHEAD = 120_000_000
 
 
 def is_complete(folder: Path, recipe: Recipe, *, thorough: bool = False) -> bool:
-    """True when ``folder`` holds the whole exposure of ``recipe``, every file as it was built; see `problems`."""
+    """Return True when ``folder`` holds the whole exposure of ``recipe``, every file as built; see `problems`."""
     record = _record(folder)
     return record.get("recipe") == json.loads(recipe.to_json()) and not problems(folder, thorough=thorough)
 
@@ -56,7 +59,41 @@ def problems(folder: Path, *, thorough: bool = True) -> list[str]:
     return found + [f"{path.relative_to(folder)} does not belong to it" for path in extra]
 
 
-def build(folder: Path, recipe: Recipe, workers: int | None = None, progress: bool = True) -> None:
+def recipe_of(folder: Path) -> Recipe | None:
+    """Return the recipe of the exposure in a folder, finished or not; None where there is nothing that it would keep.
+
+    Raises
+    ------
+    ValueError
+        When the folder holds an exposure whose recipe is damaged, or is of another version of the simulation; the
+        message says what to do.
+    """
+    folder, noted, wrong = Path(folder), [], []
+    if record := _record(folder):
+        noted.append((folder / RECORD, json.dumps(record["recipe"])))
+    with contextlib.suppress(OSError):
+        noted.append((folder / NOTE, (folder / NOTE).read_text(encoding="utf-8", errors="replace")))
+    for path, text in noted:
+        try:
+            return Recipe.from_json(text)
+        except ValueError as error:
+            wrong.append(f"{path}: {error}")
+    if not level1b.paths(folder):  # a build that failed before it began
+        return None
+    raise ValueError(
+        f"{wrong[0] if wrong else f'{folder} holds uncal files, but no recipe of a simulated exposure'}. To build it "
+        f"anew, delete the folder, then run {command(folder)} with the options that it was built with"
+    )
+
+
+def command(folder: Path) -> str:
+    """Return the shell command that builds, or repairs, the exposure in a folder."""
+    return f"`tso data --out {shlex.quote(str(folder))}`"
+
+
+def build(
+    folder: Path, recipe: Recipe, workers: int | None = None, progress: bool = True, *, thorough: bool = False
+) -> bool:
     """Build the exposure of ``recipe`` in ``folder``; what is there already and whole is kept.
 
     Every file appears under its name only when complete, and ``complete.json`` last of all: an interrupted build is
@@ -71,11 +108,18 @@ def build(folder: Path, recipe: Recipe, workers: int | None = None, progress: bo
         Threads; as many as there are processors by default. The result does not depend on it.
     progress : bool
         Show a progress bar.
+    thorough : bool
+        Compare the checksum of every file of an exposure that is there; see `problems`.
+
+    Returns
+    -------
+    bool
+        False when everything was there and whole.
 
     Raises
     ------
     FileExistsError
-        When ``folder`` holds the exposure of another recipe.
+        When ``folder`` holds the exposure of another recipe, or uncal files or links that do not belong there.
     OSError
         When the folder cannot be written, or the disk is too small.
     ValueError
@@ -84,37 +128,51 @@ def build(folder: Path, recipe: Recipe, workers: int | None = None, progress: bo
     folder = Path(folder)
     if workers is not None and workers < 1:
         raise ValueError(f"workers={workers}: give 1 or more")
-    if is_complete(folder, recipe):
-        return
-    _make_folder(folder)
-    with lock.hold(folder / ".building"):
-        if not is_complete(folder, recipe):  # another process may have built it meanwhile
+    if is_complete(folder, recipe, thorough=thorough):
+        atomic.remove_leftovers(folder)
+        return False
+    with _writable(folder), lock.hold(folder / ".building"):
+        if not is_complete(folder, recipe, thorough=thorough):  # another process may have built it meanwhile
             _build(folder, recipe, workers or os.cpu_count() or 1, progress)
+    return True
 
 
-def _make_folder(folder: Path):
+@contextlib.contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    """Make a folder, and say what to do where that, or writing in it, is not possible."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
         raise FileExistsError(f"{folder} is a file, or a link that leads nowhere: choose another folder") from None
     except OSError as error:
-        raise OSError(
-            error.errno,
-            f"{folder} cannot be written ({error.strerror}): set TSO_DATA to a folder where the simulated exposure may "
-            "be kept",
-        ) from error
+        raise _not_writable(folder, error) from error
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        raise _not_writable(folder, error) from error
+
+
+def _not_writable(folder: Path, error: OSError) -> OSError:
+    return OSError(
+        error.errno,
+        f"{error.filename or folder} cannot be written ({error.strerror}): set TSO_DATA, or --out, to a folder where "
+        "the simulated exposure may be kept",
+    )
 
 
 def _record(folder: Path) -> dict:
     """What was noted when the exposure was finished, recipe and files; empty if it never was, or that is damaged."""
     try:
-        record = integrity.read_json(Path(folder) / RECORD)
+        record = integrity.read_json(integrity.inside(folder, RECORD, links=False))
     except (OSError, ValueError):
         return {}
     return record if isinstance(record.get("recipe"), dict) and isinstance(record.get("files"), dict) else {}
 
 
 def _build(folder: Path, recipe: Recipe, workers: int, progress: bool):
+    _refuse_links(folder)
     _refuse_another(folder, recipe)
     atomic.remove_leftovers(folder)
     _drop_damaged(folder, recipe)
@@ -133,14 +191,36 @@ def _build(folder: Path, recipe: Recipe, workers: int, progress: bool):
     _finish(folder, recipe)
 
 
+def _refuse_links(folder: Path):
+    """Nothing that a link leads to, outside the folder, is read, replaced or deleted."""
+    for part in _PARTS:
+        for path in (folder / part, *(folder / part).rglob("*")):
+            if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+                raise FileExistsError(
+                    f"{path} is a link that leads out of {folder}: the files of a simulated exposure lie in its own "
+                    "folder. Remove the link, or choose another folder with --out"
+                )
+
+
 def _refuse_another(folder: Path, recipe: Recipe):
     """An exposure of another recipe, finished or not, is neither continued nor replaced."""
-    there = {key for path in level1b.paths(folder) if (key := recipe_key(path))} - {recipe.key}
+    found = level1b.paths(folder)
+    there = {key for path in found if (key := recipe_key(path))} - {recipe.key}
     if there:
         raise FileExistsError(
             f"{folder} holds the simulated exposure of another recipe, or of another version of the simulation "
-            f"({', '.join(sorted(there))}; this one is {recipe.key}): choose another folder with --out, or delete it"
+            f"({', '.join(sorted(there))}; this one is {recipe.key}): choose another folder with --out, or delete this "
+            "one first"
         )
+    if strangers := sorted(set(found) - {level1b.archive_path(folder, name) for name in _names(recipe)}):
+        raise FileExistsError(f"{strangers[0]} does not belong to the exposure in {folder}: move it elsewhere")
+
+
+def _names(recipe: Recipe) -> list[str]:
+    """The names (`level1b.obs_id`) of all uncal files of an exposure."""
+    segments = range(1, len(recipe.integrations) + 1)
+    science = [uncal.science_name(name, segment) for name in recipe.detectors for segment in segments]
+    return science + [uncal.acquisition_name(exposure) for exposure in (1, 2)]
 
 
 def recipe_key(path: Path) -> str | None:
@@ -158,9 +238,12 @@ def _drop_damaged(folder: Path, recipe: Recipe):
     files = _record(folder).get("files", {})
     for name in files:
         with contextlib.suppress(ValueError):
-            path = integrity.inside(folder, name)
+            path = integrity.inside(folder, name, links=False)
             if path.is_file() and integrity.problems(folder, {name: files[name]}, thorough=True):
                 path.unlink()
+    if not _is_noted(folder, recipe):  # references and truth are of another recipe, or nobody knows of which
+        atomic.remove_tree(folder / "crds")
+        atomic.remove_tree(folder / "truth")
     (folder / RECORD).unlink(missing_ok=True)
     for path in level1b.paths(folder):
         if integrity.fits_problem(path) or not datasum_holds(path):
@@ -172,9 +255,19 @@ def _drop_damaged(folder: Path, recipe: Recipe):
             path.unlink()
 
 
+def _is_noted(folder: Path, recipe: Recipe) -> bool:
+    """True when what lies in the folder was begun for this recipe."""
+    try:
+        return (folder / NOTE).read_bytes() == recipe.to_json().encode("utf-8")
+    except OSError:
+        return False
+
+
 def datasum_holds(path: Path) -> bool:
     """True when the science data of an uncal file have the checksum that its header states, and it states one."""
     with fits.open(path, memmap=True) as hdus:
+        if "SCI" not in hdus:
+            return False
         header, place = hdus["SCI"].header, hdus["SCI"].fileinfo()
     datasum, left = 0, place["datSpan"]
     with open(path, "rb") as file:
@@ -297,7 +390,7 @@ def _write_hits(folder: Path, recipe: Recipe):
 
 
 def _finish(folder: Path, recipe: Recipe):
-    kept = (path for part in ("mastDownload", "crds", "truth") for path in sorted((folder / part).rglob("*")))
+    kept = (path for part in _PARTS for path in sorted((folder / part).rglob("*")))
     files = integrity.describe(folder, [path for path in kept if path.is_file() and not _unfinished(path)])
     record = {"recipe": json.loads(recipe.to_json()), "files": files}
     atomic.write_text(folder / RECORD, json.dumps(record, indent=1))

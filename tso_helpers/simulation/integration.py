@@ -13,12 +13,12 @@ from .recipe import Recipe
 
 
 def maps(recipe: Recipe, name: str) -> detector.DetectorMaps:
-    """The pixels of detector ``name`` in the recipe's columns."""
+    """Return the pixels of detector ``name`` in the recipe's columns."""
     return detector.maps(name, recipe.seed).cut(recipe.columns)
 
 
 def electron_rate(recipe: Recipe, name: str, index: int) -> np.ndarray:
-    """Electrons per second a pixel collects on average: star and sky through the flat, plus dark; (row, column)."""
+    """Return the electrons per second a pixel collects on average: star and sky through the flat, plus dark."""
     pixels = maps(recipe, name)
     light = recipe.scene(name).electron_rate(index)
     flat = pixels.flat if recipe.has("flat") else ~pixels.reference_pixel
@@ -26,7 +26,7 @@ def electron_rate(recipe: Recipe, name: str, index: int) -> np.ndarray:
 
 
 def photo_electrons(recipe: Recipe, name: str, index: int) -> np.ndarray:
-    """Electrons collected up to each group, float32.
+    """Return the electrons collected up to each group, float32.
 
     Between two kept reads the photons of the dropped ones arrive too: the sum of their independent Poisson increments
     is one Poisson increment of the summed expectation, and is drawn as such.
@@ -39,7 +39,7 @@ def photo_electrons(recipe: Recipe, name: str, index: int) -> np.ndarray:
 
 
 def hits(recipe: Recipe, name: str, index: int) -> np.ndarray:
-    """Cosmic rays of the integration, dtype `cosmic_rays.HIT`; planted ones included."""
+    """Return the cosmic rays of the integration, dtype `cosmic_rays.HIT`; planted ones included."""
     rng = noise.stream(recipe.seed, "cosmic_rays", name, index)
     drawn = np.empty(0, cosmic_rays.HIT)
     if recipe.has("cosmic_rays"):
@@ -60,12 +60,12 @@ def hits(recipe: Recipe, name: str, index: int) -> np.ndarray:
 
 
 def hit_electrons(recipe: Recipe, name: str, index: int) -> np.ndarray:
-    """Electrons that cosmic rays have left up to each group."""
+    """Return the electrons that cosmic rays have left up to each group."""
     return cosmic_rays.accumulated(hits(recipe, name, index), recipe.reads, recipe.columns)
 
 
 def collect(recipe: Recipe, name: str, electrons: np.ndarray) -> np.ndarray:
-    """Linear DN above bias that the pixels show for collected ``electrons``.
+    """Return the linear DN above bias that the pixels show for collected ``electrons``.
 
     Full well, charge migration, inter-pixel capacitance and bias settling take part.
     ``electrons`` may be given for any recipe's groups; it is used up (changed in place).
@@ -85,7 +85,7 @@ def collect(recipe: Recipe, name: str, electrons: np.ndarray) -> np.ndarray:
 
 
 def one_over_f(recipe: Recipe, name: str, index: int) -> np.ndarray:
-    """1/f noise (DN) of each group; all reads are generated, the kept ones returned."""
+    """Return the 1/f noise (DN) of each group; all reads are generated, the kept ones returned."""
     rng, det = noise.stream(recipe.seed, "one_over_f", name, index), detector.get(name)
     frames = noise.one_over_f(
         recipe.reads[-1] + 1, detector.ONE_OVER_F / det.gain, rng, detector.MODE.detector(name).reverse
@@ -94,7 +94,7 @@ def one_over_f(recipe: Recipe, name: str, index: int) -> np.ndarray:
 
 
 def telegraph(recipe: Recipe, name: str, index: int) -> np.ndarray:
-    """Telegraph noise (DN) of each group."""
+    """Return the telegraph noise (DN) of each group."""
     steps = maps(recipe, name).telegraph
     chosen = steps > 0
     levels = noise.telegraph(recipe.reads[-1] + 1, steps[chosen], noise.stream(recipe.seed, "telegraph", name, index))
@@ -104,20 +104,20 @@ def telegraph(recipe: Recipe, name: str, index: int) -> np.ndarray:
 
 
 def white_noise(recipe: Recipe, name: str, index: int) -> np.ndarray:
-    """White read noise (DN) of each group."""
+    """Return the white read noise (DN) of each group."""
     rng = noise.stream(recipe.seed, "white_noise", name, index)
     return noise.white_noise(recipe.groups, maps(recipe, name).white_noise, rng)
 
 
 def reset_noise(recipe: Recipe, name: str, index: int) -> np.ndarray:
-    """kTC noise (DN), the same in all groups; (row, column)."""
+    """Return the kTC noise (DN), the same in all groups; (row, column)."""
     det, rng = detector.get(name), noise.stream(recipe.seed, "ktc", name, index)
     shape = (detector.ROWS, recipe.columns[1] - recipe.columns[0])
     return detector.KTC / det.gain * rng.standard_normal(shape, dtype=np.float32)
 
 
 def frame_offsets(recipe: Recipe, name: str, index: int) -> np.ndarray:
-    """Pedestal and odd/even row offsets (DN) of each group, shape (group, row)."""
+    """Return pedestal and odd/even row offsets (DN) of each group, shape (group, row)."""
     det, sign = detector.get(name), np.where(np.arange(detector.ROWS) % 2 == 0, 0.5, -0.5)
     offsets = np.zeros((recipe.groups, detector.ROWS), np.float32)
     if recipe.has("pedestal"):
@@ -130,14 +130,14 @@ def frame_offsets(recipe: Recipe, name: str, index: int) -> np.ndarray:
 
 
 def bias(recipe: Recipe, name: str) -> np.ndarray:
-    """The fixed part of the bias (DN): superbias, and what stands above it in active pixels; (row, column)."""
+    """Return the fixed part of the bias (DN), shape (row, column): superbias, and what active pixels have more."""
     pixels = maps(recipe, name)
     level = pixels.superbias if recipe.has("superbias") else np.full(pixels.superbias.shape, detector.get(name).bias)
     return level + (pixels.offset if recipe.has("offset") else 0.0)
 
 
 def raw_counts(recipe: Recipe, name: str, index: int) -> np.ndarray:
-    """The integration as the telescope sends it, uint16."""
+    """Return the integration as the telescope sends it, uint16."""
     pixels = maps(recipe, name)
     signal = photo_electrons(recipe, name, index)
     signal += hit_electrons(recipe, name, index)

@@ -30,17 +30,17 @@ INT_TIMES = np.dtype(
 
 
 def science_name(name: str, segment: int) -> str:
-    """``<obs_id>`` of a science segment."""
+    """Return the ``<obs_id>`` of a science segment."""
     return obs_id(EXPOSURE, segment, name)
 
 
 def acquisition_name(exposure: int) -> str:
-    """``<obs_id>`` of a target-acquisition exposure (1 or 2)."""
+    """Return the ``<obs_id>`` of a target-acquisition exposure (1 or 2)."""
     return obs_id(f"jw01366003001_02101_{exposure:05d}", 1, "NRS1")
 
 
 def science_header(recipe: Recipe, name: str, segment: int) -> fits.Header:
-    """Primary header of a science segment."""
+    """Return the primary header of a science segment."""
     mode, window, first = detector.MODE, detector.MODE.detector(name), sum(recipe.integrations[: segment - 1])
     header = _common_header(recipe, science_name(name, segment), name, scene.start_times(recipe.indices[0]))
     header.update(
@@ -79,7 +79,7 @@ def science_header(recipe: Recipe, name: str, segment: int) -> fits.Header:
 
 
 def acquisition_header(recipe: Recipe, exposure: int) -> fits.Header:
-    """Primary header of a target-acquisition exposure; its window is 32 x 32 pixels."""
+    """Return the primary header of a target-acquisition exposure; its window is 32 x 32 pixels."""
     start = Time("2022-07-30T21:46:00", scale="utc") + (exposure - 1) * 60 * u.s
     header = _common_header(recipe, acquisition_name(exposure), "NRS1", start)
     header.update(
@@ -189,7 +189,7 @@ def _exposure_times(header, groups: int, decimation: int, period: float, integra
 
 
 def integration_times(recipe: Recipe, segment: int) -> np.ndarray:
-    """Rows of the INT_TIMES table of one segment: number, and start, middle and end in MJD_UTC and BJD_TDB."""
+    """Return one segment's rows of INT_TIMES: number, and start, middle and end in MJD_UTC and BJD_TDB."""
     first = sum(recipe.integrations[: segment - 1])
     own = slice(first, first + recipe.integrations[segment - 1])
     start = scene.start_times(np.array(recipe.indices[own]))
@@ -215,6 +215,11 @@ def write(final: Path, header: fits.Header, shape: tuple[int, ...], blocks: Iter
     blocks : iterable of numpy.ndarray, uint16
         One (group, row, column) for each integration, in order.
     times : numpy.ndarray, dtype `INT_TIMES`, optional
+
+    Raises
+    ------
+    RuntimeError
+        If there are more or fewer blocks than the shape says.
     """
     with atomic.file(final) as partial:
         fits.PrimaryHDU(header=header).writeto(partial)

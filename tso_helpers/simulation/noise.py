@@ -105,7 +105,7 @@ def clocked_frames(series: np.ndarray, reads: int, rows: int, columns: int, reve
 
 
 def one_over_f(reads: int, rms: float, rng: np.random.Generator, reverse: bool, rows: int = 32, columns: int = 2048):
-    """1/f noise of all reads of one integration, clocked without a seam from read to read.
+    """Return the 1/f noise of all reads of one integration, clocked without a seam from read to read.
 
     Parameters
     ----------
@@ -116,6 +116,8 @@ def one_over_f(reads: int, rms: float, rng: np.random.Generator, reverse: bool, 
     rng : numpy.random.Generator
     reverse : bool
         See `clocked_frames`.
+    rows, columns : int
+        Of a frame.
 
     Returns
     -------
@@ -128,22 +130,22 @@ def one_over_f(reads: int, rms: float, rng: np.random.Generator, reverse: bool, 
 
 
 def white_noise(groups: int, sigma: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Independent read noise, shape (group, row, column), in the unit of ``sigma`` (row, column)."""
+    """Return independent read noise, shape (group, row, column), in the unit of ``sigma`` (row, column)."""
     return rng.standard_normal((groups, *sigma.shape), dtype=np.float32) * sigma.astype(np.float32)
 
 
 def pedestals(groups: int, mean: float, rng: np.random.Generator) -> np.ndarray:
-    """Offset of the whole frame in each group (DN), shape (group,): ``mean`` +- 15 per integration +- 5 per group."""
+    """Return the offset (DN) of the frame in each group: ``mean`` +- 15 per integration +- 5 per group."""
     return mean + 15 * rng.standard_normal() + 5 * rng.standard_normal(groups)
 
 
 def odd_even_offsets(groups: int, mean: float, rng: np.random.Generator) -> np.ndarray:
-    """Difference (DN) of even-numbered rows over odd ones in each group, shape (group,): ``mean`` +- 3 +- 1 DN [A]."""
+    """Return the difference (DN) of even rows over odd ones in each group: ``mean`` +- 3 +- 1 DN [A]."""
     return mean + 3 * rng.standard_normal() + rng.standard_normal(groups)
 
 
 def telegraph(reads: int, amplitude: np.ndarray, rng: np.random.Generator, transitions: float = 2.0) -> np.ndarray:
-    """Random telegraph noise: pixels that jump between two levels.
+    """Return random telegraph noise: pixels that jump between two levels.
 
     Parameters
     ----------

@@ -36,10 +36,6 @@ EFFECTS = (
     "telegraph",
     "reference_errors",
 )
-#: The effects that are noise: different in every integration and with no expectation value worth calibrating.
-NOISE = frozenset(
-    {"photon_noise", "cosmic_rays", "ktc", "pedestal", "odd_even", "white_noise", "one_over_f", "telegraph"}
-)
 
 
 @dataclass(frozen=True)
@@ -80,9 +76,12 @@ class Recipe:
     plant: tuple[str, ...] = examples.NAMES
 
     def __post_init__(self):
-        for name, kind in (("integrations", tuple), ("detectors", tuple), ("columns", tuple), ("plant", tuple)):
-            object.__setattr__(self, name, kind(getattr(self, name)))
-        object.__setattr__(self, "without", frozenset(self.without))
+        for name, kind in (("integrations", int), ("detectors", str), ("columns", int), ("plant", str)):
+            object.__setattr__(self, name, _sequence(name, getattr(self, name), kind))
+        object.__setattr__(self, "without", frozenset(_sequence("without", self.without, str)))
+        for name in ("groups", "seed", *([] if self.decimation is None else ["decimation"])):
+            if not _is(getattr(self, name), int):
+                raise ValueError(f"{name}={getattr(self, name)!r}: give a whole number")
         if self.decimation is None and 2 <= self.groups <= scene.READS:
             object.__setattr__(self, "decimation", (scene.READS - 1) // (self.groups - 1))
         self._check()
@@ -97,13 +96,16 @@ class Recipe:
         if self.decimation < 1 or self.reads[-1] >= scene.READS:
             most = (scene.READS - 1) // (self.groups - 1)
             raise ValueError(f"decimation={self.decimation}: with {self.groups} groups choose 1 to {most}")
-        start, stop = self.columns
+        start, stop = self.columns if len(self.columns) == 2 else (0, 0)
         if not 0 <= start <= stop - 16 <= detector.COLUMNS - 16:
             raise ValueError(f"columns={self.columns}: choose (start, stop) within (0, 2048), at least 16 columns wide")
         if not self.detectors or len(set(self.detectors)) != len(self.detectors):
             raise ValueError(f"detectors={self.detectors}: choose NRS1, NRS2 or both")
         for name in self.detectors:
             detector.get(name)
+        self._check_names()
+
+    def _check_names(self):
         for what, given, valid in (("without", self.without, EFFECTS), ("plant", self.plant, examples.NAMES)):
             unknown = sorted(set(given) - set(valid))
             if unknown:
@@ -115,13 +117,19 @@ class Recipe:
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:8]
 
     def to_json(self) -> str:
-        """The recipe as JSON, keys in order."""
+        """Return the recipe as JSON, keys in order."""
         values = asdict(self) | {"without": sorted(self.without), "version": VERSION}
         return json.dumps(values, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
-        """Read what `to_json` wrote; ValueError when it is damaged or another version of the simulation wrote it."""
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            If it is damaged, or another version of the simulation wrote it.
+        """
         try:
             values = json.loads(text)
             version = values.pop("version")
@@ -167,7 +175,13 @@ class Recipe:
         return tuple(int(i) for i in np.round(np.linspace(0, scene.INTEGRATIONS - 1, self.total)))
 
     def locate(self, segment: int, integration: int) -> int:
-        """Zero-based integration in the exposure of zero-based ``integration`` in one-based ``segment``."""
+        """Return the zero-based integration in the exposure of zero-based ``integration`` in one-based ``segment``.
+
+        Raises
+        ------
+        ValueError
+            If there is no such segment, or no such integration in it.
+        """
         if not 1 <= segment <= len(self.integrations):
             raise ValueError(f"no segment {segment}: choose 1 to {len(self.integrations)}")
         if not 0 <= integration < self.integrations[segment - 1]:
@@ -175,16 +189,35 @@ class Recipe:
         return sum(self.integrations[: segment - 1]) + integration
 
     def has(self, effect: str) -> bool:
-        """True when ``effect`` takes part; a misspelt name is an error."""
+        """Return True when ``effect`` takes part.
+
+        Raises
+        ------
+        ValueError
+            If there is no such effect: a misspelt name is an error.
+        """
         if effect not in EFFECTS:
             raise ValueError(f"no effect {effect!r}: choose from {', '.join(EFFECTS)}")
         return effect not in self.without
 
     def scene(self, name: str) -> scene.Scene:
-        """The light on detector ``name``."""
+        """Return the light on detector ``name``."""
         off = self.without & {"transit", "trends", "tilt", "sky"}
         return scene.Scene(name, self.indices, self.columns, off)
 
     def examples(self) -> dict[str, examples.Example]:
-        """Where the worked examples stand."""
+        """Return where the worked examples stand."""
         return examples.place(self, detector.MODE.detector(self.detectors[0]).trace)
+
+
+def _is(value, kind) -> bool:
+    """True for a value of a kind; NumPy's whole numbers are whole numbers, True and False are none."""
+    return isinstance(value, (int, np.integer) if kind is int else kind) and not isinstance(value, bool)
+
+
+def _sequence(name: str, values, kind) -> tuple:
+    """A parameter that holds several values of one kind, as a tuple."""
+    wanted = "whole numbers" if kind is int else "names"
+    if isinstance(values, str) or not hasattr(values, "__iter__") or not all(_is(value, kind) for value in values):
+        raise ValueError(f"{name}={values!r}: give {wanted}, in a tuple")
+    return tuple(int(value) for value in values) if kind is int else tuple(values)

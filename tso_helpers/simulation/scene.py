@@ -56,7 +56,7 @@ START_RAMP = (-6e-4, 8.0)  # relative flux at the start, decay in integrations [
 
 
 def depth(wavelength) -> np.ndarray:
-    """Transit depth (Rp/R*)^2 at ``wavelength`` (um): a smooth curve through the published, binned spectrum.
+    """Return the transit depth (Rp/R*)^2 at ``wavelength`` (um): smooth through the published, binned spectrum.
 
     The curve keeps the shape of the data (PCHIP): between two bins it never leaves the range of the two.
     """
@@ -65,12 +65,12 @@ def depth(wavelength) -> np.ndarray:
 
 
 def limb_darkening(wavelength) -> tuple[np.ndarray, np.ndarray]:
-    """Quadratic coefficients (u1, u2) at ``wavelength`` (um), interpolated linearly in a model for WASP-39."""
+    """Return quadratic coefficients (u1, u2) at ``wavelength`` (um), interpolated in a model for WASP-39."""
     return tuple(np.interp(wavelength, _LIMB[:, 0], _LIMB[:, i]) for i in (1, 2))
 
 
 def star_spectrum(wavelength) -> np.ndarray:
-    """Detected electrons per second and column at ``wavelength`` (um), out of transit."""
+    """Return the detected electrons per second and column at ``wavelength`` (um), out of transit."""
     wavelength = np.asarray(wavelength, float)
     logarithm = PchipInterpolator(_STAR[:, 0], np.log(_STAR[:, 1]), extrapolate=True)
     smooth = np.exp(logarithm(np.clip(wavelength, 2.8, 5.2)))
@@ -79,12 +79,12 @@ def star_spectrum(wavelength) -> np.ndarray:
 
 
 def start_times(index) -> Time:
-    """UTC at which integration ``index`` (zero-based, of the 465 real ones) starts, its reset read included."""
+    """Return the UTC at which integration ``index`` (from zero, of the 465 real ones) starts, reset included."""
     return EXPOSURE_START + np.asarray(index) * INTEGRATION_TIME * u.s
 
 
 def to_bjd(time: Time) -> np.ndarray:
-    """Barycentric Julian date (TDB) of ``time``, from the Earth's centre: JWST's own 5 s are neglected."""
+    """Return the barycentric Julian date (TDB) of ``time``, from the Earth's centre: JWST's own 5 s are neglected."""
     with iers.conf.set_temp("auto_download", False):
         delay = time.light_travel_time(TARGET, "barycentric", location=EarthLocation.from_geocentric(0, 0, 0, u.m))
         return (time.tdb + delay).jd
@@ -98,7 +98,7 @@ def mid_times(indices: tuple[int, ...]) -> np.ndarray:
 
 
 def transit(time: np.ndarray, wavelength: np.ndarray) -> np.ndarray:
-    """Relative flux of the star in transit, by the batman package (Kreidberg 2015).
+    """Return the relative flux of the star in transit, by the batman package (Kreidberg 2015).
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def transit(time: np.ndarray, wavelength: np.ndarray) -> np.ndarray:
 
 
 def trends(index) -> np.ndarray:
-    """Instrumental factor on the star's light at integration ``index``: start-up ramp and slow linear drift."""
+    """Return the instrumental factor on the star's light at integration ``index``: start-up ramp and linear drift."""
     index = np.asarray(index, float)
     return 1 + START_RAMP[0] * np.exp(-index / START_RAMP[1]) + DRIFT * (index / INTEGRATIONS - 0.5)
 
@@ -156,26 +156,26 @@ class Scene:
 
     @property
     def wavelength(self) -> np.ndarray:
-        """um at each kept column, shape (column,)."""
+        """Wavelength (um) at each kept column, shape (column,)."""
         return detector.MODE.detector(self.name).wavelength(np.arange(*self.columns))
 
     def column_flux(self, integration: int) -> np.ndarray:
-        """Star's electrons per second in each kept column, shape (column,), at zero-based ``integration``."""
+        """Return the star's electrons per second in each kept column, shape (column,), at ``integration``."""
         flux = star_spectrum(self.wavelength)
         if "transit" not in self.without:
             flux = flux * _transits(self.indices, self.name)[integration, slice(*self.columns)]
         return flux if "trends" in self.without else flux * trends(self.indices[integration])
 
     def tilted(self, integration: int) -> bool:
-        """True after the mirror-tilt event."""
+        """Return True after the mirror-tilt event."""
         return "tilt" not in self.without and self.indices[integration] > TILT_INTEGRATION
 
     def star(self, integration: int) -> np.ndarray:
-        """Star's electrons per second and pixel, shape (row, column), at zero-based ``integration``."""
+        """Return the star's electrons per second and pixel, shape (row, column), at zero-based ``integration``."""
         return self.column_flux(integration) * _profile(self.name, self.columns, self.tilted(integration))
 
     def electron_rate(self, integration: int) -> np.ndarray:
-        """Electrons per second and pixel from star and sky, shape (row, column)."""
+        """Return the electrons per second and pixel from star and sky, shape (row, column)."""
         return self.star(integration) + (0.0 if "sky" in self.without else SKY)
 
 
@@ -207,7 +207,7 @@ ACQUISITION_RATE = 4.5e5
 
 
 def acquisition_image(exposure: int) -> np.ndarray:
-    """Rate (e-/s, shape (32, 32)) of target-acquisition image ``exposure`` (1 or 2): the star near the centre [A].
+    """Return the rate (e-/s, shape (32, 32)) of target-acquisition image ``exposure`` (1 or 2) [A].
 
     The first image finds the star some pixels off; the second sees it after the correcting move, closer to the centre.
     """

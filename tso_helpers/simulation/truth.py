@@ -61,20 +61,20 @@ class Truth:
         return self.recipe.examples()
 
     def placed(self, kind) -> dict:
-        """Worked examples by name, as objects of `kind`, which has the same fields; columns are those of the array."""
+        """Return worked examples by name, as objects of `kind`; columns are those of the array."""
         first = self.recipe.columns[0]
         return {name: kind(**asdict(place) | {"column": place.column - first}) for name, place in self.examples.items()}
 
     def maps(self, detector: str) -> detectors.DetectorMaps:
-        """The true pixel maps in the exposure's columns, each (row, column)."""
+        """Return the true pixel maps in the exposure's columns, each (row, column)."""
         return integration.maps(self.recipe, detector)
 
     def gain(self, detector: str) -> float:
-        """True gain, e-/DN."""
+        """Return the true gain, e-/DN."""
         return detectors.get(detector).gain
 
     def electron_rate(self, detector: str, segment: int, integration_: int) -> np.ndarray:
-        """Electrons per second that each pixel collects on average, shape (row, column)."""
+        """Return the electrons per second that each pixel collects on average, shape (row, column)."""
         return integration.electron_rate(self.recipe, detector, self.recipe.locate(segment, integration_))
 
     def rate(self, detector: str, segment: int, integration_: int) -> np.ndarray:
@@ -89,7 +89,7 @@ class Truth:
         return np.where(self.maps(detector).reference_pixel, 0.0, rate / self.gain(detector))
 
     def noiseless_ramp(self, detector: str, segment: int, integration_: int, without=()) -> np.ndarray:
-        """Linear DN above bias in each group, without noise and cosmic rays, shape (group, row, column), float32.
+        """Return the linear DN above bias, without noise and cosmic rays, shape (group, row, column), float32.
 
         Full well, charge migration, inter-pixel capacitance and bias settling take part, the non-linearity does not;
         ``without`` names effects to leave out, such as ``("charge_migration",)``.
@@ -100,7 +100,7 @@ class Truth:
         return integration.collect(recipe, detector, electrons)
 
     def dark_ramp(self, detector: str) -> np.ndarray:
-        """Signal without light (DN) in each group, shape (group, row, column): dark current and bias settling.
+        """Return the signal without light (DN) in each group, shape (group, row, column): dark and bias settling.
 
         The same in every integration; what a perfect dark step removes. Pixels that their own dark current fills
         before the ramp is over are given as if they went on.
@@ -114,34 +114,34 @@ class Truth:
         return ramp
 
     def photon_ramp(self, detector: str, segment: int, integration_: int) -> np.ndarray:
-        """As `noiseless_ramp`, with the photon noise that the integration really has."""
+        """Return `noiseless_ramp` with the photon noise that the integration really has."""
         index = self.recipe.locate(segment, integration_)
         electrons = integration.photo_electrons(self.recipe, detector, index)
         return integration.collect(self.recipe, detector, electrons)
 
     def one_over_f(self, detector: str, segment: int, integration_: int) -> np.ndarray:
-        """1/f noise (DN) in each group, shape (group, row, column)."""
+        """Return the 1/f noise (DN) in each group, shape (group, row, column)."""
         return integration.one_over_f(self.recipe, detector, self.recipe.locate(segment, integration_))
 
     def white_noise(self, detector: str, segment: int, integration_: int) -> np.ndarray:
-        """White read noise (DN) in each group, shape (group, row, column)."""
+        """Return the white read noise (DN) in each group, shape (group, row, column)."""
         return integration.white_noise(self.recipe, detector, self.recipe.locate(segment, integration_))
 
     def frame_offsets(self, detector: str, segment: int, integration_: int) -> np.ndarray:
-        """Pedestal and odd/even offset (DN) of each group and row, shape (group, row)."""
+        """Return pedestal and odd/even offset (DN) of each group and row, shape (group, row)."""
         return integration.frame_offsets(self.recipe, detector, self.recipe.locate(segment, integration_))
 
     def cosmic_rays(self, detector: str, segment: int, integration_: int) -> np.ndarray:
-        """Charge of cosmic rays (DN) accumulated up to each group, shape (group, row, column)."""
+        """Return the charge of cosmic rays (DN) up to each group, shape (group, row, column)."""
         index = self.recipe.locate(segment, integration_)
         return integration.hit_electrons(self.recipe, detector, index) / np.float32(self.gain(detector))
 
     def telegraph_pixels(self, detector: str) -> np.ndarray:
-        """True for pixels with random telegraph noise, shape (row, column)."""
+        """Return a mask of the pixels with random telegraph noise, shape (row, column)."""
         return self.maps(detector).telegraph > 0
 
     def hits(self, detector: str, segment: int | None = None) -> Table:
-        """The list of cosmic-ray hits, one row for each hit pixel.
+        """List the cosmic-ray hits, one row for each hit pixel.
 
         Parameters
         ----------
@@ -178,7 +178,7 @@ class Truth:
         return scene.mid_times(self.recipe.indices)
 
     def light_curve(self, detector: str, columns=slice(None)) -> tuple[np.ndarray, np.ndarray]:
-        """The star's true light curve: what reaches the detector's rows, instrument trends and mirror tilt included.
+        """Return the star's true light curve on the detector's rows, instrument trends and mirror tilt included.
 
         Parameters
         ----------
@@ -199,20 +199,20 @@ class Truth:
         return self.times, np.array(flux)
 
     def transit(self, detector: str, columns=slice(None)) -> tuple[np.ndarray, np.ndarray]:
-        """The transit alone in the white light of ``columns``: time (BJD_TDB) and relative flux, 1 out of transit."""
+        """Return the transit in white light of ``columns``: time (BJD_TDB) and relative flux, 1 out of transit."""
         star = scene.star_spectrum(self.wavelength(detector)[columns])
         relative = scene.transit(self.times, self.wavelength(detector)[columns])
         return self.times, relative @ star / star.sum()
 
     def wavelength(self, detector: str) -> np.ndarray:
-        """Wavelength (um) of each column of the data's array."""
+        """Return the wavelength (um) of each column of the data's array."""
         return detectors.MODE.detector(detector).wavelength(np.arange(*self.recipe.columns))
 
     def trace(self, detector: str) -> np.ndarray:
-        """Row of the spectrum's centre in each column of the data's array (before the mirror tilt)."""
+        """Return the row of the spectrum's centre in each column of the data's array (before the mirror tilt)."""
         return detectors.MODE.detector(detector).trace(np.arange(*self.recipe.columns))
 
     @staticmethod
     def depth(wavelength) -> np.ndarray:
-        """Transit depth (Rp/R*)^2 at ``wavelength`` (um)."""
+        """Return the transit depth (Rp/R*)^2 at ``wavelength`` (um)."""
         return scene.depth(wavelength)

@@ -77,6 +77,33 @@ def test_a_model_without_a_name(model):
         products.name_of(model)
 
 
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "../up_uncal.fits",
+        "/etc/cron.d/a_uncal.fits",
+        "folder/a_uncal.fits",
+        "..\\up_uncal.fits",
+        "C:evil_uncal.fits",
+        "a\0b_uncal.fits",
+        "a\nb_uncal.fits",
+        ".._uncal.fits",
+        ".hidden_uncal.fits",
+        " _uncal.fits",
+        "x" * 300 + "_uncal.fits",
+        "_uncal.fits",
+        "nothing.fits",
+        "",
+        "..",
+    ],
+    ids=lambda name: repr(name[:20]),
+)
+def test_a_model_with_a_hostile_name_is_no_product(model, hostile):
+    model.meta.filename = hostile
+    with pytest.raises(ValueError, match=r"plain name of a file|no name of a product"):
+        products.name_of(model)
+
+
 def test_tables(tmp_path):
     table = Table({"time": [1.0, 2.0], "flux": [1.0, np.nan], "out": [True, False]}, units={"time": "d"})
     path = products.save_table(table, tmp_path / "a" / "curve.ecsv")

@@ -196,9 +196,113 @@ def test_an_error_of_the_service_is_passed_on(real, monkeypatch):
         real.query_criteria(**CRITERIA)
 
 
-def test_a_product_cannot_leave_its_folder(tmp_path):
-    product = {"obs_collection": "JWST", "obs_id": "../../etc", "productFilename": "/etc/passwd"}
-    assert archive.product_path(product, tmp_path) == tmp_path / "mastDownload" / "JWST" / "etc" / "passwd"
+HOSTILE = [
+    *("..", "../../etc", "/etc", "//etc/passwd", "a/b", "a/../../b", ".", "", " ", ".hidden", "a\0b", "..\\up", "a\\b"),
+    *("C:\\Windows", "C:evil", "a\nb", "\u202egnp.exe", "x" * 300, "é" * 150, np.ma.masked),
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=lambda name: repr(str(name)[:20]))
+@pytest.mark.parametrize("key", ["obs_collection", "obs_id", "productFilename"])
+def test_a_product_cannot_leave_its_folder(tmp_path, key, name):
+    product = {"obs_collection": "JWST", "obs_id": NAMES[0], "productFilename": f"{NAMES[0]}_uncal.fits"}
+    good = archive.product_path(product, tmp_path)
+    assert good == tmp_path / "mastDownload" / "JWST" / NAMES[0] / f"{NAMES[0]}_uncal.fits"
+    with pytest.raises(ArchiveError, match=rf"(?s)lists a product .* whose {key} cannot be used") as caught:
+        archive.product_path(product | {key: name}, tmp_path)
+    assert key == "productFilename" or NAMES[0] in str(caught.value), "the product is named"
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"obs_id": "../../.."},
+        {"obs_collection": "../.."},
+        {"obs_collection": "/"},
+        {"productFilename": "../../../escaped.fits"},
+        {"productFilename": ""},
+    ],
+    ids=str,
+)
+def test_nothing_at_all_is_downloaded_from_a_list_with_a_hostile_name(real, mast, tmp_path, hostile):
+    uri = "mast:JWST/product/jw01366003001_09999_00001-seg001_nrs1_uncal.fits"
+    mast.add(uri, fits_bytes(columns=64), **hostile)
+    with pytest.raises(ArchiveError, match="Nothing was downloaded"):
+        real.download(uncal_of(real), progress=False)
+    assert not mast.downloads
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not list(tmp_path.parent.glob("*escaped*"))
+
+
+def test_two_files_of_one_name_are_refused(real, mast):
+    first = mast.products["100"][0]
+    mast.add("mast:JWST/other/" + first["productFilename"], fits_bytes(columns=64))
+    with pytest.raises(ArchiveError, match=f"two files of the name {first['productFilename']}"):
+        real.download(uncal_of(real), progress=False)
+    assert not mast.downloads
+
+
+def test_an_observation_without_products_is_named(real, mast):
+    mast.products.clear()
+    found = real.query_criteria(**CRITERIA)
+    for ask in (real.get_product_list, real.get_unique_product_list):
+        with pytest.raises(ArchiveError, match="MAST lists no file for jw01366-o003"):
+            ask(found)
+
+
+# --- sizes
+
+
+def test_a_file_of_another_size_than_listed_does_not_arrive(real, mast):
+    products = uncal_of(real)[:2]
+    mast.files[str(products["dataURI"][1])] = fits_bytes(columns=32)  # valid, and smaller
+    path = archive.product_path(products[1], real.folder)
+    with pytest.raises(ArchiveError, match=rf"product list gives [\d,]+ bytes for {path.name}"):
+        real.download(products, progress=False)
+    assert archive.product_path(products[0], real.folder).is_file(), "the first one stays"
+    assert list(path.parent.iterdir()) == []
+
+
+def test_600_mb_for_a_small_file_are_not_written(real, mast):
+    products = uncal_of(real)[:1]
+    mast.announce_length, mast.endless = False, 600_000_000
+    with pytest.raises(ArchiveError, match="more arrives"):
+        real.download(products, progress=False)
+    assert mast.sent < 20_000_000
+    assert not [path for path in real.folder.rglob("*") if path.is_file()]
+
+
+def test_a_file_of_unknown_size_is_taken_as_it_comes(real, mast):
+    products = uncal_of(real)[:1]
+    for size in (-1, 0):
+        products["size"] = size
+        real.download(products, progress=False)
+        path = archive.product_path(products[0], real.folder)
+        assert path.read_bytes() == mast.files[str(products["dataURI"][0])]
+        path.unlink()
+
+
+def test_a_whole_file_of_another_size_is_fetched_again(real, mast):
+    """A file cut exactly behind one of its units is valid FITS; so is an older version."""
+    products = uncal_of(real)[:1]
+    path = archive.product_path(products[0], real.folder)
+    whole = mast.files[str(products["dataURI"][0])]
+    path.parent.mkdir(parents=True)
+    for other in (whole[:2880], fits_bytes(columns=128)):
+        path.write_bytes(other)
+        real.download(products, progress=False)
+        assert path.read_bytes() == whole
+        assert os.listdir(path.parent) == [path.name]
+
+
+def test_what_a_kill_left_beside_a_whole_file_goes(real):
+    products = uncal_of(real)[:1]
+    real.download(products, progress=False)
+    path = archive.product_path(products[0], real.folder)
+    for end in (".part", ".part.tag", ".part.lock"):
+        path.with_name(path.name + end).write_text("")
+    assert list(real.download(products, progress=False)["status"]) == ["present"]
+    assert os.listdir(path.parent) == [path.name]
 
 
 # --- the stand-in

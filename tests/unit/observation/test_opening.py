@@ -20,6 +20,8 @@ from tso_helpers.observation.checkpoints import CheckpointWarning
 from tso_helpers.simulation import level1b
 from tso_helpers.simulation.recipe import Recipe
 
+pytestmark = pytest.mark.slow  # builds an exposure and calibrates it, again and again
+
 SMALL = Recipe(integrations=(4, 3), groups=5, columns=(0, 64), seed=5)
 RAMPS = detector1.STEPS[: detector1.STEPS.index("ramp_fit")]
 

@@ -1,18 +1,11 @@
-"""The figures of lesson 06: finite data, artists, labels and limits."""
+"""Dark signal: finite data, artists, labels and limits."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from tso_helpers import plotting
 
 TIMES = 2459791.6 + np.linspace(-0.2, 0.2, 9)
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def test_dark_ramps_with_a_line_to_compare():

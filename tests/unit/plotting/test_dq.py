@@ -1,16 +1,10 @@
-"""The bits of DQ values: what is drawn is what is set."""
+"""Flags on the detector and the bits of DQ values: what is drawn is what is set."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from drawing import draw, words
 
 from tso_helpers import dq, plotting
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def _filled(ax):
@@ -54,3 +48,34 @@ def test_a_good_pixel_has_no_name():
 def test_what_cannot_be_drawn(values, labels):
     with pytest.raises(ValueError):
         plotting.plot_bits(values, labels)
+
+
+def test_plot_dq_map_marks_each_flag_where_it_is():
+    flags = np.zeros((32, 200), dtype=np.uint32)
+    flags[:, :4] = dq.value("REFERENCE_PIXEL")
+    flags[10, 50] = dq.value("HOT", "DO_NOT_USE")
+    ax = draw(plotting.plot_dq_map(flags, first_column=100))
+    assert words(ax) == ["REFERENCE_PIXEL (128)", "DO_NOT_USE (1)", "HOT (1)"]
+    assert len({line.get_marker() for line in ax.lines}) == 3
+    assert (ax.lines[2].get_xdata().item(), ax.lines[2].get_ydata().item()) == (150, 10)
+    chosen = draw(plotting.plot_dq_map(flags, names=["HOT"]))
+    assert words(chosen) == ["HOT (1)"]
+
+
+def test_plot_dq_map_says_what_it_leaves_out_or_that_there_is_nothing():
+    many = np.array([[1 << bit for bit in range(9)]])
+    assert "3 more" in draw(plotting.plot_dq_map(many)).get_legend().get_title().get_text()
+    empty = plotting.plot_dq_map(np.zeros((4, 4), dtype=np.uint8))
+    assert empty.texts[0].get_text() == "no pixel is flagged"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: plotting.plot_dq_map(np.zeros((2, 4, 4), dtype=int)),
+        lambda: plotting.plot_dq_map(np.zeros((4, 4), dtype=int), names=["WET"]),
+    ],
+)
+def test_nothing_is_drawn_from_nothing(call):
+    with pytest.raises(ValueError):
+        call()

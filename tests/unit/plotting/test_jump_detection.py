@@ -1,16 +1,9 @@
-"""The figures of lesson 08: what they draw is what they were given, and it lies within the limits."""
+"""Jump detection: what is drawn is what was given, and it lies within the limits."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from tso_helpers import plotting
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def _labels(ax):

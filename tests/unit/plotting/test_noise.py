@@ -1,20 +1,13 @@
-"""The figures of lesson 07 that compare ways of removing 1/f noise."""
+"""1/f noise: its spectrum, the mask's stages, the drift, and what a correction leaves."""
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from drawing import draw, words
 
-from tso_helpers import one_over_f, plotting
+from tso_helpers import one_over_f, plotting, trace
 
-
-@pytest.fixture(autouse=True)
-def _style():
-    with mpl.rc_context():
-        mpl.use("agg")
-        plotting.use_style()
-        yield
-        plt.close("all")
+RNG = np.random.default_rng(12)
+FRAME = RNG.normal(100, 20, (32, 200))
 
 
 def test_the_drift_is_drawn_along_the_clock():
@@ -54,3 +47,55 @@ def test_scatter_is_compared_way_by_way():
 def test_what_cannot_be_compared_is_refused(scatter):
     with pytest.raises(ValueError, match="aperture"):
         plotting.compare_scatter(scatter)
+
+
+def test_plot_power_spectrum_before_and_after():
+    f = np.arange(2.0, 50000, 2.0)
+    slope = one_over_f.spectral_slope(f, 5 / f + 1e-3)
+    ax = plotting.plot_power_spectrum(f, 5 / f + 1e-3, slope=slope, label="before")
+    after = np.where(f < 500, RNG.normal(0, 1e-4, f.size), 1e-3)
+    draw(plotting.plot_power_spectrum(f, after, ax=ax, label="after", title="NRS1"))
+    names = words(ax)
+    assert {"before", "after"} < set(names)
+    assert any(name.startswith(r"$\beta$ = 1.0") for name in names)
+    assert "after: at most (2$\\sigma$)" in names
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    assert "Hz" in ax.get_xlabel()
+    assert "DN$^2$/Hz" in ax.get_ylabel()
+    assert len(ax.texts) == 1  # the line frequency is named once
+
+
+def test_plot_mask_stages():
+    image = FRAME + 3000 * np.exp(-0.5 * (np.arange(32)[:, None] - 16) ** 2)
+    columns = np.arange(20, 190)
+    rows = trace.trace_rows(lambda x: 16 + 0 * x, 200, 10, 190)
+    mask = trace.background_mask(image.shape, rows)
+    smooth = trace.smooth(image)
+    found = trace.centroids(smooth, columns)
+    axes = draw(plotting.plot_mask_stages(image, smooth, (columns, found), rows, mask, title="NRS2"))
+    assert axes.shape == (4,)
+    assert [ax.get_title(loc="left")[0] for ax in axes[1:]] == ["2", "3", "4"]
+    assert axes[0].get_title(loc="left").startswith("NRS2: 1")
+    assert axes[0].images[0].get_clim() == axes[1].images[0].get_clim()
+    assert words(axes[2]) == ["centroids", "trace"]
+    assert np.array_equal(axes[3].images[0].get_array(), mask)
+
+
+def test_plot_against_half_width():
+    ax = plotting.plot_against_half_width([4, 8, 12], [2.0, 2.5, 4.0], label="NRS1", before=5.0)
+    draw(plotting.plot_against_half_width([4, 8, 12], [2.2, 2.6, 4.1], ax=ax, label="NRS2"))
+    assert words(ax) == ["NRS1", "NRS1: no correction", "NRS2"]
+    assert "rows" in ax.get_xlabel()
+    assert "DN" in ax.get_ylabel()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: plotting.plot_power_spectrum(np.arange(1.0, 50), -np.ones(49)),
+        lambda: plotting.plot_against_half_width([1, 2], [1.0]),
+    ],
+)
+def test_nothing_is_drawn_from_nothing(call):
+    with pytest.raises(ValueError):
+        call()

@@ -1,18 +1,11 @@
-"""The figures of lesson 09: finite data, artists, labels and limits."""
+"""Slopes: finite data, artists, labels and limits."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from tso_helpers import plotting
 
 TIMES = np.arange(1.0, 7.0)
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def test_slope_starts_where_the_fit_starts():

@@ -3,18 +3,10 @@
 import inspect
 import re
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 
 from tso_helpers.plotting.stage1_map import STATIONS, stage1_map
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    mpl.use("agg")
-    yield
-    plt.close("all")
 
 
 def _texts(ax):

@@ -121,6 +121,7 @@ def test_headers_and_times(built):
         file.verify("exception")
 
 
+@pytest.mark.slow
 def test_raw_counts_do_not_depend_on_who_makes_them(built, tmp_path):
     exposure.build(tmp_path, SMALL, workers=1, progress=False)
     for name in ("NRS1", "NRS2"):
@@ -138,6 +139,7 @@ def test_a_finished_build_is_left_alone_and_a_damaged_one_is_noticed(built, monk
     exposure.build(built, SMALL, progress=False)  # would fail if it built anything
 
 
+@pytest.mark.slow
 def test_an_interrupted_build_leaves_nothing_half_written_and_goes_on(tmp_path, monkeypatch):
     whole = integration.raw_counts
 
@@ -159,6 +161,7 @@ def test_an_interrupted_build_leaves_nothing_half_written_and_goes_on(tmp_path, 
     assert ("NRS1", 0) not in made  # what was there was kept
 
 
+@pytest.mark.slow
 def test_a_truncated_file_is_built_again(tmp_path):
     exposure.build(tmp_path, SMALL, progress=False)
     path = files.archive_path(tmp_path, level1b.science_name("NRS1", 1))

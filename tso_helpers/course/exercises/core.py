@@ -20,7 +20,14 @@ class Wrong(Exception):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What `check` found: true when the answer is right, and the message it printed."""
+    """What `check` found; true when the answer is right.
+
+    Attributes
+    ----------
+    right : bool
+    message : str
+        What was printed.
+    """
 
     right: bool
     message: str
@@ -34,7 +41,23 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise: its checker, and what a test needs to prove that the checker tells answers apart."""
+    """One exercise: its checker, and what a test needs to prove that the checker tells answers apart.
+
+    Attributes
+    ----------
+    slug : str
+        Its name in the lesson.
+    judge : callable
+        The decorated function, see `checker`.
+    expects : str
+        What an answer is, with its unit.
+    solution : object or callable
+        A right answer in the context `example`.
+    wrong : dict of str to (object or callable)
+        Named wrong answers in the same context.
+    example : dict or callable
+        A small made-up context, or a function that makes it.
+    """
 
     slug: str
     judge: Callable[..., str | None]
@@ -44,7 +67,12 @@ class Exercise:
     example: Mapping[str, Any] | Callable[[], Mapping[str, Any]] = field(default_factory=dict)
 
     def context(self):
-        """The small made-up context in which `solution` is right and each of `wrong` is not."""
+        """Make the small context in which `solution` is right and each of `wrong` is not.
+
+        Returns
+        -------
+        dict
+        """
         return self.example() if callable(self.example) else dict(self.example)
 
 
@@ -69,6 +97,11 @@ def checker(slug, *, expects, solution, wrong, example=None):
         At least two named wrong answers in the same context, each with a message of its own.
     example : dict or callable, optional
         A small made-up context, or a function that makes it, so that the checker is tested without any data.
+
+    Returns
+    -------
+    callable
+        A decorator.
     """
 
     def register(judge):
@@ -85,7 +118,13 @@ def checker(slug, *, expects, solution, wrong, example=None):
 
 
 def registry():
-    """All exercises by slug, those of every lesson."""
+    """Return all exercises, those of every lesson.
+
+    Returns
+    -------
+    dict of str to Exercise
+        By slug.
+    """
     package = import_module("tso_helpers.course.exercises")
     for module in pkgutil.iter_modules(package.__path__):
         if module.name.startswith("lesson_"):
@@ -102,7 +141,20 @@ def _find(slug):
 
 
 def judge(exercise, answer, **context):
-    """The verdict on an answer, without printing it."""
+    """Judge an answer, without printing the verdict.
+
+    Parameters
+    ----------
+    exercise : Exercise
+    answer : object
+        None: not attempted.
+    **context
+        What the checker needs besides, by name.
+
+    Returns
+    -------
+    Verdict
+    """
     if answer is None:
         return Verdict(False, NOT_ATTEMPTED)
     try:
@@ -143,7 +195,19 @@ def check(slug, answer, **context):
 
 
 def close_to(answer, value, rtol=0.01, atol=0.0):
-    """Whether a number or an array is the expected one within a tolerance; False for another shape."""
+    """Return True if a number or an array is the expected one within a tolerance.
+
+    Parameters
+    ----------
+    answer, value : float or array
+        What was given, and what is expected; of another shape, they are not close.
+    rtol, atol : float
+        Relative and absolute tolerance.
+
+    Returns
+    -------
+    bool
+    """
     if np.shape(answer) != np.shape(value):
         return False
     pairs = zip(np.atleast_1d(answer), np.atleast_1d(value), strict=True)  # ramps piece by piece, to save memory
