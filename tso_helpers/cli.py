@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shlex
@@ -322,6 +323,109 @@ def env(out: Out = None):
         raise RuntimeError(f"no reference files in {folder / 'crds'}; build the exposure first: {build}")
     for name, value in crds_exports(folder).items():
         typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+# --- tso calibrate ---------------------------------------------------------------------------------------------
+
+
+@app.command()
+@_say_what_is_wrong
+def calibrate(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the products.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the uncal files. Default: the observation in TSO_OBSERVATION."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
+    memory: Annotated[str, typer.Option(metavar="SIZE", help="Memory of each, such as 1.5GB.")] = "1.5GB",
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler that is running, tcp://host:8786.")
+    ] = None,
+    one_over_f: Annotated[
+        bool, typer.Option("--one-over-f/--no-one-over-f", help="Remove 1/f noise group by group.")
+    ] = True,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="STEP.NAME=VALUE", help="A parameter: jump.rejection_threshold=10. Repeatable."),
+    ] = None,
+    skip: Annotated[list[str] | None, typer.Option(metavar="STEP", help="Leave out a step. Repeatable.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done, and what it needs.")] = False,
+):
+    """Take a whole observation through Stage 1 in bounded memory: rates per integration and per segment.
+
+    The results are those of the pipeline's own steps, bit for bit. Products that are there and current are kept, and
+    what was interrupted goes on where it stopped. Times, memory and counts stand in summary.json.
+
+    \b
+    Examples:
+      tso calibrate --out rates
+      tso calibrate --data mast --out rates --workers 2 --set jump.rejection_threshold=10
+      tso calibrate --out raw --no-one-over-f --skip dark_current --dry-run
+    """
+    from .detector1 import check_parameters, steps_until
+    from .detector1.exposure import table
+    from .observation import calibration, open_observation
+
+    left_out = [*(skip or ()), *([] if one_over_f else ["one_over_f"])]
+    for step in left_out:
+        steps_until(step)
+    parameters, size = check_parameters(_parameters(set_ or ())), _size(memory)
+    obs = open_observation(data)
+    if dry_run:
+        jobs = calibration.plan(obs, out, parameters, left_out, workers=workers, memory=size)
+        typer.echo("\n".join(_describe_jobs(jobs, workers)))
+        return
+    summary = calibration.calibrate(
+        obs, out, parameters, left_out, workers=workers, memory=size, scheduler=scheduler, progress=sys.stderr.isatty()
+    )
+    typer.echo(table(summary))
+
+
+def _parameters(given) -> dict[str, dict]:
+    """Parameters of steps from ``step.name=value``; values are numbers, true or false where they look like it."""
+    parameters = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        step, dot, key = name.partition(".")
+        if not (equals and dot and step and key):
+            raise ValueError(f"--set {text}: give STEP.NAME=VALUE, such as jump.rejection_threshold=10")
+        parameters.setdefault(step.strip(), {})[key.strip()] = _value(value.strip())
+    return parameters
+
+
+def _value(text):
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
+
+
+def _size(text) -> float:
+    """Bytes from ``1.5GB``, ``800 MB`` or a plain number."""
+    units = {"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "MIB": 2**20, "GIB": 2**30}
+    number = text.strip().rstrip("BbGgIiKkMm ")
+    unit = text.strip()[len(number) :].strip().upper()
+    try:
+        return float(number) * units[unit]
+    except (ValueError, KeyError):
+        raise ValueError(f"--memory {text}: give a size such as 1.5GB or 800MB") from None
+
+
+def _describe_jobs(jobs, workers):
+    from .detector1.exposure import disk_needed
+
+    for job in jobs:
+        plan = job.segment.plan
+        if job.is_done:
+            yield f"{job.name}: done, its products are current"
+            continue
+        yield (
+            f"{job.name}: {' x '.join(map(str, plan.shape))}, {len(plan.blocks)} blocks of integrations, "
+            f"{len(plan.tiles)} tiles of columns, about {plan.worker_bytes / 1e9:.2f} GB of memory a worker"
+        )
+    yield f"Workers: {workers}; disk at most {disk_needed(jobs) / 1e9:.2f} GB. Nothing was done (--dry-run)."
 
 
 # --- tso lab ---------------------------------------------------------------------------------------------------

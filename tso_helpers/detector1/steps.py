@@ -12,7 +12,7 @@ from importlib import import_module
 
 from .. import one_over_f, trace
 
-__all__ = ["STEPS", "apply", "check_parameters", "load_steps", "run", "step_class", "steps_until"]
+__all__ = ["STEPS", "apply", "check_parameters", "fit_ramps", "load_steps", "run", "step_class", "steps_until"]
 
 STEPS = (
     "dq_init",
@@ -155,12 +155,37 @@ def apply(model, step, *, copy=True, **parameters):
         model = model.copy()
     if step == "one_over_f":
         return _remove_one_over_f(model, **parameters)
-    result = _instance(model, step, parameters).run(model)
     if step != "ramp_fit":
-        return result
-    rate, rateints = result
+        return _instance(model, step, parameters).run(model)
+    rate, rateints = _instance(model, step, parameters).run(model)
     rate.close()
     return rateints
+
+
+def fit_ramps(model, **parameters):
+    """Fit the ramps of a model that nobody needs any longer; see `apply`, which gives the second of the results only.
+
+    Parameters
+    ----------
+    model : stdatamodels.jwst.datamodels.RampModel
+        Ramp after ``"jump"``; in an undefined state afterwards.
+    **parameters
+        Parameters of the step ``"ramp_fit"``.
+
+    Returns
+    -------
+    rate : ImageModel
+        Rates of the whole segment, DN/s, (row, column).
+    rateints : CubeModel
+        Rates of each integration, DN/s, (integration, row, column).
+
+    Raises
+    ------
+    ValueError
+        If the step has no such parameter.
+    """
+    check_parameters({"ramp_fit": parameters})
+    return _instance(model, "ramp_fit", parameters).run(model)
 
 
 def run(model, until, since=None, *, copy=True, parameters=None):

@@ -21,6 +21,7 @@ from . import lock
 
 __all__ = [
     "UNFINISHED",
+    "explain_full_disk",
     "file",
     "finished",
     "folder",
@@ -197,20 +198,36 @@ def remove_tree(path) -> None:
 @contextlib.contextmanager
 def _place(parent: Path) -> Iterator[Path]:
     """A locked folder of our own in `parent`; deleted at the end with what is in it."""
-    try:
+    with explain_full_disk(parent), contextlib.ExitStack() as held:
         parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.ExitStack() as held:
-            place = _locked_folder(parent, held)
-            try:
-                yield place
-            finally:
-                with contextlib.suppress(OSError):  # what cannot be deleted now is a leftover
-                    _dismantle(place)
+        place = _locked_folder(parent, held)
+        try:
+            yield place
+        finally:
+            with contextlib.suppress(OSError):  # what cannot be deleted now is a leftover
+                _dismantle(place)
+
+
+@contextlib.contextmanager
+def explain_full_disk(folder) -> Iterator[None]:
+    """Say which folder it was that could not be written, and what to do, when the disk is full.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Raises
+    ------
+    OSError
+        As it was raised in the block; on a full disk with a message for the reader.
+    """
+    try:
+        yield
     except OSError as error:
-        if _disk_is_full(error, parent):
+        if _disk_is_full(error, Path(folder)):
             raise OSError(
                 errno.ENOSPC if error.errno is None else error.errno,
-                f"the disk is full: {parent} could not be written. Free some space and run the same again; "
+                f"the disk is full: {folder} could not be written. Free some space and run the same again; "
                 "what was finished is kept",
             ) from error
         raise

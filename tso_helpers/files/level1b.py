@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from astropy.io import fits
 
 from . import atomic, integrity
 
-__all__ = ["Uncal", "archive_path", "describe", "find", "obs_id", "paths"]
+__all__ = ["Uncal", "archive_path", "describe", "find", "obs_id", "paths", "require_one_exposure"]
 
 _ADVICE = "delete it and fetch it again"
 #: The end of a name as the archive gives it.
@@ -168,6 +169,50 @@ def describe(path) -> Uncal:
     except (KeyError, ValueError, TypeError) as error:
         reason = error.args[0] if error.args else error  # str() of a KeyError has quotation marks around it
         raise OSError(f"{path} cannot be read as an uncal file ({reason}); {_ADVICE}") from error
+
+
+def require_one_exposure(files, partial=False) -> None:
+    """See whether files are the segments of one exposure: none twice, none missing, no integration in two of them.
+
+    Parameters
+    ----------
+    files : sequence of Uncal
+    partial : bool
+        Be content when segments are missing.
+
+    Raises
+    ------
+    ValueError
+        If they are not; the message names the files.
+    FileNotFoundError
+        If there is no file, or one is missing.
+    """
+    if not files:
+        raise FileNotFoundError("there is no uncal file to calibrate")
+    exposures = sorted({(file.exposure, file.exposure_type, file.simulated) for file in files})
+    if len(exposures) > 1:
+        listed = ", ".join(f"{name} ({kind}{', simulated' * simulated})" for name, kind, simulated in exposures)
+        raise ValueError(f"these are files of {len(exposures)} exposures: {listed}. Calibrate one after the other")
+    for detector in sorted({file.detector for file in files}):
+        _require_one_detector([file for file in files if file.detector == detector], partial)
+
+
+def _require_one_detector(files, partial) -> None:
+    ordered = sorted(files, key=lambda file: (file.segment, file.first_integration))
+    for one, other in pairwise(ordered):
+        if one.segment == other.segment:
+            raise ValueError(f"segment {one.segment} of {one.detector} is there twice: {one.path} and {other.path}")
+        if other.first_integration < one.first_integration + one.shape[0]:
+            raise ValueError(
+                f"integrations overlap: {one.path.name} has {one.first_integration} to "
+                f"{one.first_integration + one.shape[0] - 1}, and {other.path.name} begins with "
+                f"{other.first_integration}. One of the two is not what its name says: fetch both again"
+            )
+    missing = sorted(set(range(1, max(file.segments for file in files) + 1)) - {file.segment for file in files})
+    if missing and not partial:
+        raise FileNotFoundError(
+            f"{files[0].detector} has {files[0].segments} segments; missing: {', '.join(map(str, missing))}"
+        )
 
 
 def _from_header(path, header, shape, times) -> Uncal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from astropy.io import fits
 
-__all__ = ["cut", "read"]
+__all__ = ["cut", "number", "read"]
 
 
 def read(path, integrations=None, kind="RampModel"):
@@ -35,7 +35,7 @@ def read(path, integrations=None, kind="RampModel"):
         parts = fits.HDUList([_take(hdu, axes, chosen) for hdu in hdus])
     model = getattr(datamodels, kind)(parts)
     if integrations is not None:
-        _number(model, (model.meta.exposure.integration_start or 1) + integrations.start, len(model.data))
+        number(model, (model.meta.exposure.integration_start or 1) + integrations.start, len(model.data))
     return model
 
 
@@ -121,11 +121,11 @@ def _describe_cut(part, ramp, integrations, groups, columns):
     if step > 1:
         exposure.groupgap = step * (exposure.nframes + exposure.groupgap) - exposure.nframes
         exposure.group_time *= step
-    _number(part, (exposure.integration_start or 1) + integrations.indices(len(ramp.data))[0], count)
+    number(part, (exposure.integration_start or 1) + integrations.indices(len(ramp.data))[0], count)
     window.xstart = (window.xstart or 1) + columns.indices(ramp.data.shape[3])[0]
     window.xsize = part.data.shape[3]
 
 
-def _number(model, first, count):
+def number(model, first, count):
     """Say in the header which integrations of the exposure a model holds; they count from 1."""
     model.meta.exposure.integration_start, model.meta.exposure.integration_end = first, first + count - 1

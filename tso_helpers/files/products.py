@@ -20,7 +20,7 @@ from astropy.io import fits
 from . import atomic, integrity
 from .integrity import plain_name
 
-__all__ = ["digest", "is_current", "name_of", "save", "save_table"]
+__all__ = ["digest", "is_current", "is_ours", "name_of", "save", "save_table"]
 
 _ARRAYS = ("data", "err", "dq", "groupdq", "pixeldq", "var_poisson", "var_rnoise")
 _DIGEST, _FULL = "TSOIDENT", "TSOMADE"
@@ -111,7 +111,7 @@ def save(model, path, identity, replace=False):
     """
     path = Path(path)
     if path.exists() and not replace:
-        if not _is_ours(path):
+        if not is_ours(path):
             raise _taken(path, "is not a product of this package")
         if is_current(path, identity) and not _same_values(path, model):
             raise _taken(path, "holds other values")
@@ -187,7 +187,8 @@ def digest(identity) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
 
-def _is_ours(path) -> bool:
+def is_ours(path) -> bool:
+    """Say whether a file is a product that `save` has written, of whatever identity."""
     try:
         return _DIGEST in fits.getheader(path)
     except OSError:

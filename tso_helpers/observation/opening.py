@@ -387,6 +387,21 @@ class Observation:
         }
 
     @property
+    def files(self) -> tuple[level1b.Uncal, ...]:
+        """Its science files, by detector and segment."""
+        return tuple(self._files.values())
+
+    @property
+    def crds(self) -> dict[str, str | None]:
+        """Its CRDS configuration, see `tso_helpers.observation.crds`."""
+        return dict(self._source.crds)
+
+    @property
+    def scratch(self) -> Path:
+        """Where everything goes that is derived from its files."""
+        return self._source.scratch
+
+    @property
     def outputs(self) -> Path:
         """Folder for products, in the scratch folder: never beside somebody's data. Made when asked for."""
         folder = self._source.scratch / "products"

@@ -1,0 +1,428 @@
+"""Stage 1 of a whole exposure, in this process or on Dask distributed.
+
+The tasks of a segment (`segment`) are functions of plain arguments that leave their result in a folder, whole or not
+at all. So it does not matter which process of which machine does them, as long as all see the same files, nor how often
+one is done: a worker that dies costs its task, and what was interrupted goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..files import atomic, integrity, level1b, lock, products
+from . import segment as tasks
+from .plan import Plan, make_plan
+from .steps import load_steps
+
+__all__ = ["Job", "Settings", "calibrate", "disk_needed", "make_jobs", "table"]
+
+#: Times that a task is tried before the run ends with an error.
+TRIES = 4
+#: A local worker that uses more than this times the memory that it was given is ended, and its task done again.
+GRACE = 1.2
+_COLUMNS = ("segment", "", "seconds", "memory, GB", "saturated", "jumps", "products")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to calibrate.
+
+    Attributes
+    ----------
+    parameters : dict of dict
+        Parameters of steps that differ from the pipeline's: ``{"jump": {"rejection_threshold": 10}}``.
+    skip : tuple of str
+        Steps that are left out.
+    identity : callable
+        Called with a `level1b.Uncal`; returns what its products are made of, see `tso_helpers.products`.
+    prepare : callable
+        Called without arguments in every process before its first step: points CRDS at the right files. Picklable.
+    scratch : path-like, optional
+        Where the ramps lie between the steps, on a disk that all workers see. Default: beside
+        the products.
+    partial : bool
+        Be content when segments are missing.
+    """
+
+    parameters: dict = field(default_factory=dict)
+    skip: tuple[str, ...] = ()
+    identity: Callable[[level1b.Uncal], dict] | None = None
+    prepare: Callable[[], None] | None = None
+    scratch: Path | None = None
+    partial: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One segment to do: where it is, how it is cut, and what becomes of it."""
+
+    name: str
+    segment: tasks.Segment
+    identity: dict
+    rateints: Path
+    rate: Path
+
+    @property
+    def products(self) -> tuple[Path, Path]:
+        """Its two products."""
+        return self.rateints, self.rate
+
+    @property
+    def is_done(self) -> bool:
+        """Whether both products are there and were made of just this."""
+        return all(products.is_current(path, self.identity) for path in self.products)
+
+    @property
+    def steps(self) -> tuple[tuple[tuple[str, int], ...], ...]:
+        """Tasks, as stages of (name, number); those of one stage do not depend on one another."""
+        plan = self.segment.plan
+        return (
+            tuple(("block", number) for number in range(len(plan.blocks))),
+            (("background", 0),),
+            tuple(("tile", number) for number in range(len(plan.tiles))),
+            (("products", 0),),
+        )
+
+
+def calibrate(files, out, settings=None, *, workers=1, memory=1.5e9, scheduler=None, progress=True):
+    """Calibrate all segments of an exposure, from raw ramps to rates, in bounded memory.
+
+    Parameters
+    ----------
+    files : sequence of level1b.Uncal
+        All of one exposure.
+    out : path-like
+        Folder of the products, ``<archive's name>_rateints.fits`` and ``_rate.fits``, and of ``summary.json``.
+    settings : Settings, optional
+    workers : int
+        Processes on this machine; 1 is this process itself, without Dask.
+    memory : float
+        Bytes that each worker may use.
+    scheduler : str, optional
+        Address of a Dask scheduler that is running, whose workers are used instead.
+    progress : bool
+        Show what is running, the rate and the time that is left.
+
+    Returns
+    -------
+    dict
+        What ``summary.json`` holds: for each segment its name, whether it was done before, seconds, peak memory (bytes)
+        of a worker, saturated samples, samples with a jump, names of the products.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, OSError
+        If files are missing, damaged or not of one exposure; if a setting is impossible; if memory or disk are too
+        small: all before any work.
+    FileExistsError
+        If a file that is no product of ours stands where one shall be.
+    RuntimeError
+        If another process calibrates into the same folder, or a task failed time and again; what was done is kept.
+    """
+    settings = settings or Settings()
+    jobs = make_jobs(files, out, settings, memory=memory, workers=workers)
+    out, scratch = Path(out), _scratch(out, settings)
+    scratch.mkdir(parents=True, exist_ok=True)
+    with lock.hold(scratch.with_name(f"{scratch.name}.lock"), wait=False):
+        _remove_others(scratch, jobs)
+        atomic.remove_leftovers(out)
+        _require_resources(jobs, scratch, memory, workers if scheduler is None else 0)
+        done, left = {}, [job for job in jobs if not job.is_done]
+        if left:
+            _prepare(settings.prepare)
+            for job in left:
+                tasks.refuse_whole_frames(job.segment)
+            with _pool(workers, memory, scheduler) as pool:
+                done = _run_all(left, pool, settings.prepare, progress)
+        atomic.remove_tree(scratch)
+    known = _known(out / "summary.json")
+    summary = {"segments": [_entry(job, done.get(job.name), known) for job in jobs]}
+    atomic.write_text(out / "summary.json", json.dumps(summary, indent=1) + "\n")
+    return summary
+
+
+def make_jobs(files, out, settings, *, memory=1.5e9, workers=1) -> list[Job]:
+    """Work out what there is to do, and do nothing of it.
+
+    Parameters
+    ----------
+    files, out, settings, memory, workers
+        As for `calibrate`.
+
+    Returns
+    -------
+    list of Job
+        By detector and segment.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, FileExistsError
+        As `calibrate`.
+    """
+    level1b.require_one_exposure(files, settings.partial)
+    jobs = []
+    for file in sorted(files, key=lambda file: (file.detector, file.segment)):
+        identity = settings.identity(file) if settings.identity else _plain_identity(file, settings)
+        plan = make_plan(file.shape, memory, workers)
+        key = products.digest({"identity": identity, "file": file.identity, "plan": repr(plan)})
+        name = f"{file.detector} segment {file.segment}"
+        folder = _scratch(out, settings) / f"{level1b.obs_id('', file.segment, file.detector)[1:]}-{key}"
+        segment = tasks.Segment(file.path.resolve(), folder, plan, settings.parameters, tuple(settings.skip))
+        paths = [Path(out).resolve() / products.name_of(file.path, kind) for kind in ("rateints", "rate")]
+        for path in paths:
+            if path.exists() and not products.is_ours(path):
+                raise FileExistsError(f"{path} is there and was not made by us: move it away or choose another folder")
+        jobs.append(Job(name, segment, identity, *paths))
+    return jobs
+
+
+def disk_needed(jobs) -> int:
+    """Return about how many bytes are written at most: ramps of the segment that is being done, and all products."""
+    left = [job.segment.plan for job in jobs if not job.is_done]
+    return max((plan.store_bytes for plan in left), default=0) + sum(_small_bytes(plan) for plan in left)
+
+
+def table(summary) -> str:
+    """Return a summary as a table in plain text.
+
+    Parameters
+    ----------
+    summary : dict
+        From `calibrate`.
+
+    Returns
+    -------
+    str
+        One line per segment.
+    """
+    rows = [_COLUMNS]
+    for entry in summary["segments"]:
+        known = entry["seconds"] is not None
+        numbers = (
+            (
+                f"{entry['seconds']:.1f}",
+                f"{entry['peak_memory'] / 1e9:.2f}",
+                f"{entry['saturated']:,}",
+                f"{entry['jumps']:,}",
+            )
+            if known
+            else ("", "", "", "")
+        )
+        state = "done before" if entry["done before"] else "done now"
+        rows.append((entry["name"], state, *numbers, " ".join(entry["products"])))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+# --- one task --------------------------------------------------------------------------------------------------
+
+
+def do(job: Job, what: str, number: int, prepare=None) -> dict:
+    """Do one task of a segment, in whatever process this is.
+
+    Returns
+    -------
+    dict
+        ``peak_memory`` of this process so far, bytes; for the last task of a segment its counts as well.
+    """
+    _prepare(prepare)
+    report = {}
+    if what == "block":
+        tasks.run_block(job.segment, number)
+    elif what == "background":
+        tasks.find_background(job.segment)
+    elif what == "tile":
+        tasks.run_tile(job.segment, number)
+    else:
+        report = _save_products(job)
+    return report | {"peak_memory": _peak_memory()}
+
+
+def _save_products(job):
+    found = tasks.counts(job.segment)
+    rate, rateints = tasks.assemble(job.segment)
+    for model, path in ((rateints, job.rateints), (rate, job.rate)):
+        products.save(model, path, job.identity)
+        model.close()
+    return found
+
+
+def _prepare(prepare) -> None:
+    if prepare is not None:
+        prepare()
+    load_steps()
+
+
+def _peak_memory() -> int:
+    """Most bytes that this process has had in memory; Linux tells without what its parent held when it forked."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+# --- all of them -----------------------------------------------------------------------------------------------
+
+
+def _run_all(jobs, pool, prepare, progress) -> dict[str, dict]:
+    from tqdm.auto import tqdm
+
+    total, done = sum(len(stage) for job in jobs for stage in job.steps), {}
+    with tqdm(total=total, unit="task", disable=not progress) as bar:
+        for job in jobs:
+            begin, reports = time.monotonic(), []
+            for stage in job.steps:
+                bar.set_description(f"{job.name}: {len(stage)} {stage[0][0]}{'s' * (len(stage) > 1)}")
+                for report in pool(job, stage, prepare):
+                    reports.append(report)
+                    bar.update()
+            atomic.remove_tree(job.segment.folder)
+            peak = max(report["peak_memory"] for report in reports)
+            seconds = time.monotonic() - begin
+            done[job.name] = reports[-1] | {"seconds": seconds, "peak_memory": peak}
+    return done
+
+
+@contextlib.contextmanager
+def _pool(workers, memory, scheduler) -> Iterator[Callable]:
+    """Yields what does the tasks of one stage and yields their reports as they come."""
+    if workers == 1 and scheduler is None:
+        yield lambda job, stage, prepare: (do(job, *task, prepare) for task in stage)
+        return
+    with _client(workers, memory, scheduler) as client:
+        yield lambda job, stage, prepare: _distribute(client, job, stage, prepare)
+
+
+def _distribute(client, job, stage, prepare):
+    from distributed import as_completed
+
+    key = f"{job.name.replace(' ', '-')}-{job.segment.folder.name}"
+    futures = [
+        client.submit(do, job, what, number, prepare, key=f"{key}-{what}-{number}", pure=False, retries=TRIES - 1)
+        for what, number in stage
+    ]
+    try:
+        for future in as_completed(futures):
+            yield _result(future, job)
+    finally:
+        client.cancel(futures)
+
+
+def _result(future, job):
+    from distributed.scheduler import KilledWorker
+
+    try:
+        return future.result()
+    except KilledWorker as error:
+        raise RuntimeError(
+            f"{job.name}: worker after worker died while doing one task ({error.task}), most likely because the "
+            "memory was too small: give each more (--memory), or start fewer. What was done is kept"
+        ) from None
+
+
+@contextlib.contextmanager
+def _client(workers, memory, scheduler):
+    import dask
+    from distributed import Client, LocalCluster
+
+    if scheduler is not None:
+        with Client(scheduler, timeout="20s") as client:
+            yield client
+        return
+    # a task is planned to fit: nothing is to be spilled or paused, and what grows beyond all measure is to end
+    limits = {f"distributed.worker.memory.{name}": False for name in ("target", "spill", "pause")}
+    settings = limits | {"distributed.worker.memory.terminate": 0.95, "distributed.scheduler.allowed-failures": TRIES}
+    with dask.config.set(settings):
+        cluster = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=int(memory * GRACE / 0.95),
+            host="127.0.0.1",
+            dashboard_address=None,
+        )
+        with cluster, Client(cluster) as client:
+            yield client
+
+
+# --- before any work -------------------------------------------------------------------------------------------
+
+
+def _scratch(out, settings) -> Path:
+    out = Path(out).resolve()
+    if settings.scratch is None:
+        return out / "scratch"
+    return Path(settings.scratch).resolve() / f"calibrate-{products.digest(str(out))}"
+
+
+def _plain_identity(file, settings) -> dict:
+    return {
+        "file": file.path.name,
+        "integrations": [0, file.shape[0], file.shape[0]],
+        "parameters": settings.parameters,
+        "skip": list(settings.skip),
+    }
+
+
+def _remove_others(scratch, jobs) -> None:
+    """Delete what runs with other settings have left in our scratch folder."""
+    known = {job.segment.folder for job in jobs if not job.is_done}
+    for folder in scratch.iterdir():
+        if folder.is_dir() and folder not in known and not folder.name.startswith(atomic.UNFINISHED):
+            atomic.remove_tree(folder)
+    atomic.remove_leftovers(scratch)
+
+
+def _require_resources(jobs, scratch, memory, workers) -> None:
+    """Refuse to begin what cannot end well; workers elsewhere (0 here) have memory of their own."""
+    import psutil
+
+    there = sum(entry.stat().st_size for entry in scratch.rglob("*") if entry.is_file())
+    needed, free = disk_needed(jobs) - there, shutil.disk_usage(scratch).free
+    if needed > free:
+        raise OSError(f"{needed / 1e9:.1f} GB of disk are needed in {scratch}, and {free / 1e9:.1f} GB are free")
+    available = psutil.virtual_memory().available
+    if any(not job.is_done for job in jobs) and workers * memory > available:
+        raise OSError(
+            f"{workers} workers of {memory / 1e9:.1f} GB need more memory than is free ({available / 1e9:.1f} GB): "
+            "choose fewer workers, or less memory for each"
+        )
+
+
+def _small_bytes(plan: Plan) -> int:
+    """Bytes of notes, rates of tiles and products of a segment."""
+    integrations, _, rows, columns = plan.shape
+    frame = rows * columns
+    return integrations * frame * (2 * 4 + 1 + 2 * 5 * 4) + len(plan.blocks) * frame * 8
+
+
+def _entry(job, found, known) -> dict:
+    """What the summary says of a segment; what was done before keeps the numbers of then."""
+    made_of = products.digest(job.identity)
+    if found is None:
+        then = known.get(made_of, {})
+        found = {name: then.get(name) for name in ("seconds", "peak_memory", "saturated", "jumps")}
+        found["done before"] = True
+    else:
+        found = found | {"done before": False}
+    return {"name": job.name, **found, "identity": made_of, "products": [path.name for path in job.products]}
+
+
+def _known(path) -> dict[str, dict]:
+    """Segments of the summary of an earlier run, by what they were made of; none without a readable one."""
+    with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+        return {entry["identity"]: entry for entry in integrity.read_json(path)["segments"]}
+    return {}
