@@ -201,6 +201,10 @@ def explain_full_disk(folder) -> Iterator[None]:
     ----------
     folder : path-like
 
+    Yields
+    ------
+    None
+
     Raises
     ------
     OSError
