@@ -152,21 +152,32 @@ def test_fifty_kills_at_random(processes, tmp_path):
     _kill_at_random(Desk(processes, tmp_path, 8), 50)
 
 
+def _kill_before(number, processes, folder, reset):
+    """Kill a run before its operation of that number on a file; returns whether it came to so many."""
+    desk = Desk(processes, folder, 2, size=100)
+    workspace.prepare(desk.place, notebooks=desk.lessons)
+    desk.learn(desk.names[0])
+    desk.new_version()
+    killed = KILLED_BEFORE.format(number=number, folder=str(desk.place))
+    code, out = desk.start(desk.names[0] if reset else None, before=killed).wait()
+    assert code in (0, -signal.SIGKILL), out
+    desk.check_nothing_lost()
+    desk.new_version()  # what the killed run wrote is of an older version now, and must not pass for the learner's
+    desk.check_complete()
+    return code != 0
+
+
+@pytest.mark.parametrize("number", [8, 20, 28, 34])
+def test_a_kill_before_some_operations_on_a_file(processes, tmp_path, number):
+    assert _kill_before(number, processes, tmp_path, reset=True)
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize("reset", [False, True])
 def test_a_kill_before_every_single_operation_on_a_file(processes, tmp_path, reset):
-    number, code = 0, -signal.SIGKILL
-    while code:
-        number += 1
-        desk = Desk(processes, tmp_path / str(number), 2, size=100)
-        workspace.prepare(desk.place, notebooks=desk.lessons)
-        desk.learn(desk.names[0])
-        desk.new_version()
-        killed = KILLED_BEFORE.format(number=number, folder=str(desk.place))
-        code, out = desk.start(desk.names[0] if reset else None, before=killed).wait()
-        assert code in (0, -signal.SIGKILL), out
-        desk.check_nothing_lost()
-        desk.check_complete()
+    number = 1
+    while _kill_before(number, processes, tmp_path / str(number), reset):
         shutil.rmtree(tmp_path / str(number))
+        number += 1
     print(f"killed before each of {number - 1} operations")
     assert number > 20
