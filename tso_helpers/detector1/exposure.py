@@ -61,7 +61,18 @@ class Settings:
 
 @dataclass(frozen=True)
 class Job:
-    """One segment to do: where it is, how it is cut, and what becomes of it."""
+    """One segment to do: where it is, how it is cut, and what becomes of it.
+
+    Attributes
+    ----------
+    name : str
+        Detector and segment, for messages.
+    segment : segment.Segment
+    identity : dict
+        What its products are made of.
+    rateints, rate : pathlib.Path
+        Where its products go.
+    """
 
     name: str
     segment: tasks.Segment
@@ -92,7 +103,7 @@ class Job:
 
 
 def calibrate(files, out, settings=None, *, workers=1, memory=1.5e9, scheduler=None, progress=True):
-    """Calibrate all segments of an exposure, from raw ramps to rates, in bounded memory.
+    """Apply Stage 1 to all segments of an exposure, from raw ramps to rates, in bounded memory.
 
     Parameters
     ----------
@@ -149,12 +160,16 @@ def calibrate(files, out, settings=None, *, workers=1, memory=1.5e9, scheduler=N
 
 
 def make_jobs(files, out, settings, *, memory=1.5e9, workers=1) -> list[Job]:
-    """Work out what there is to do, and do nothing of it.
+    """Return what there is to do, and do nothing of it.
 
     Parameters
     ----------
-    files, out, settings, memory, workers
-        As for `calibrate`.
+    files : sequence of level1b.Uncal
+    out : path-like
+    settings : Settings
+    memory : float
+    workers : int
+        All as for `calibrate`.
 
     Returns
     -------
@@ -184,7 +199,16 @@ def make_jobs(files, out, settings, *, memory=1.5e9, workers=1) -> list[Job]:
 
 
 def disk_needed(jobs) -> int:
-    """Return about how many bytes are written at most: ramps of the segment that is being done, and all products."""
+    """Return about how many bytes are written at most: ramps of the segment that is being done, and all products.
+
+    Parameters
+    ----------
+    jobs : list of Job
+
+    Returns
+    -------
+    int
+    """
     left = [job.segment.plan for job in jobs if not job.is_done]
     return max((plan.store_bytes for plan in left), default=0) + sum(_small_bytes(plan) for plan in left)
 

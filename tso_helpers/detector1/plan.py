@@ -33,7 +33,15 @@ _SAMPLE = 5  # bytes of a sample in the store: float32 and its flags
 
 @dataclass(frozen=True)
 class Tile:
-    """Columns of one tile, zero-based, ``[start, stop)`` of what it gives and ``[first, last)`` of what it reads."""
+    """Columns of one tile, zero-based.
+
+    Attributes
+    ----------
+    start, stop : int
+        ``[start, stop)``, the columns that it gives.
+    first, last : int
+        ``[first, last)``, those that it reads.
+    """
 
     start: int
     stop: int

@@ -64,6 +64,11 @@ class Segment:
         Parameters of steps that differ from the pipeline's.
     skip : tuple of str
         Steps that are left out.
+
+    Raises
+    ------
+    ValueError
+        If a step or a parameter does not exist, or ramps would not be fitted.
     """
 
     uncal: Path
@@ -86,12 +91,21 @@ class Segment:
         return RampStore(Path(self.folder) / "ramps", self.plan.shape, tiles)
 
     def path(self, name) -> Path:
-        """Return the path of a result of a task."""
+        """Return the path of a result of a task.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        pathlib.Path
+        """
         return Path(self.folder) / name
 
 
 def run_segment(segment: Segment, report=lambda task: None):
-    """Calibrate a segment, one task after the other.
+    """Apply Stage 1 to a segment, one task after the other.
 
     Parameters
     ----------
@@ -101,8 +115,10 @@ def run_segment(segment: Segment, report=lambda task: None):
 
     Returns
     -------
-    rate, rateints : ImageModel, CubeModel
-        The products after gain_scale.
+    rate : ImageModel
+        Rates of the whole segment, after gain_scale.
+    rateints : CubeModel
+        Rates of each integration.
     """
     for number in range(len(segment.plan.blocks)):
         run_block(segment, number)
@@ -194,6 +210,10 @@ def _counts(groupdq):
 def counts(segment: Segment) -> dict[str, int]:
     """Return how many samples of the segment are saturated, and in how many a jump was found, once all tiles are done.
 
+    Parameters
+    ----------
+    segment : Segment
+
     Returns
     -------
     dict of str to int
@@ -207,7 +227,7 @@ def counts(segment: Segment) -> dict[str, int]:
 
 
 def refuse_whole_frames(segment: Segment) -> None:
-    """Refuse what cannot be exact in tiles of columns, whether somebody asked for it or the step's parameter reference.
+    """Check that nothing is asked for, not even by the step's parameter reference, that tiles of columns cannot give.
 
     Parameters
     ----------
@@ -233,10 +253,17 @@ def refuse_whole_frames(segment: Segment) -> None:
 def assemble(segment: Segment):
     """Put the tiles together.
 
+    Parameters
+    ----------
+    segment : Segment
+
     Returns
     -------
-    rate, rateints : ImageModel, CubeModel
-        Without PRIMECRS, the rate of primary cosmic rays: the step counts a tile's halo too, and does not tell where.
+    rate : ImageModel
+        Rates of the whole segment, after gain_scale.
+    rateints : CubeModel
+        Rates of each integration. Both are without PRIMECRS, the rate of primary cosmic rays: the step counts a
+        tile's halo too, and does not tell where.
     """
     tiles = [np.load(segment.path(f"tile-{k:03d}.npz")) for k in range(len(segment.plan.tiles))]
     products = []

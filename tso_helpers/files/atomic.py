@@ -216,6 +216,10 @@ def explain_full_disk(folder) -> Iterator[None]:
     ----------
     folder : path-like
 
+    Yields
+    ------
+    None
+
     Raises
     ------
     OSError

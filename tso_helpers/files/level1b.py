@@ -172,7 +172,7 @@ def describe(path) -> Uncal:
 
 
 def require_one_exposure(files, partial=False) -> None:
-    """See whether files are the segments of one exposure: none twice, none missing, no integration in two of them.
+    """Check that files are the segments of one exposure: none twice, none missing, no integration in two of them.
 
     Parameters
     ----------

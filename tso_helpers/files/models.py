@@ -127,5 +127,14 @@ def _describe_cut(part, ramp, integrations, groups, columns):
 
 
 def number(model, first, count):
-    """Say in the header which integrations of the exposure a model holds; they count from 1."""
+    """Say in the header which integrations of the exposure a model holds.
+
+    Parameters
+    ----------
+    model : stdatamodels.jwst.datamodels.JwstDataModel
+        Changed in place.
+    first : int
+        The first of them; they count from 1.
+    count : int
+    """
     model.meta.exposure.integration_start, model.meta.exposure.integration_end = first, first + count - 1

@@ -188,7 +188,17 @@ def digest(identity) -> str:
 
 
 def is_ours(path) -> bool:
-    """Say whether a file is a product that `save` has written, of whatever identity."""
+    """Say whether a file is a product that `save` has written, of whatever identity.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    bool
+        False when it is unreadable.
+    """
     try:
         return _DIGEST in fits.getheader(path)
     except OSError:

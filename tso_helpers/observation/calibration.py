@@ -13,7 +13,7 @@ __all__ = ["calibrate", "plan"]
 
 
 def calibrate(obs, out, parameters=None, skip=(), **how):
-    """Calibrate all segments of an observation, from raw ramps to rates, in bounded memory.
+    """Apply Stage 1 to all segments of an observation, from raw ramps to rates, in bounded memory.
 
     Parameters
     ----------
@@ -36,7 +36,16 @@ def calibrate(obs, out, parameters=None, skip=(), **how):
 
 
 def plan(obs, out, parameters=None, skip=(), **how):
-    """Work out what `calibrate` would do, with the same arguments, and do nothing of it.
+    """Return what `calibrate` would do, with the same arguments, and do nothing of it.
+
+    Parameters
+    ----------
+    obs : Observation
+    out : path-like
+    parameters : dict of dict, optional
+    skip : sequence of str
+    **how
+        ``workers`` and ``memory``; all as for `calibrate`.
 
     Returns
     -------
@@ -50,7 +59,9 @@ def settings(obs, parameters=None, skip=()) -> exposure.Settings:
 
     Parameters
     ----------
-    obs, parameters, skip
+    obs : Observation
+    parameters : dict of dict, optional
+    skip : sequence of str
         As for `calibrate`.
 
     Returns
