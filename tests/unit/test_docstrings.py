@@ -106,7 +106,9 @@ VERBS = {
     "Subtract",
     "Take",
     "Tell",
+    "Turn",
     "Write",
+    "Yield",
 }
 
 

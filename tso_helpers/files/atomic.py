@@ -139,13 +139,21 @@ def finished(root) -> Iterator[Path]:
     """Yield every file in a folder and the folders in it, but for those that are being written.
 
     Files and folders may come and go meanwhile. Links to folders are not followed.
+
+    Parameters
+    ----------
+    root : path-like
+
+    Yields
+    ------
+    pathlib.Path
     """
     for folder, names, files in os.walk(root):
         names[:] = sorted(name for name in names if not name.startswith(UNFINISHED))
         yield from (Path(folder, name) for name in sorted(files))
 
 
-def leftovers(root) -> list[Path]:
+def leftovers(root: str | os.PathLike) -> list[Path]:
     """Return what writers that were killed have left in a folder and the folders in it, sorted."""
     found = []
     for folder, names, _ in os.walk(root):

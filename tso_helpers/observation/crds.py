@@ -170,6 +170,11 @@ def errors(configuration) -> Iterator[None]:
     configuration : dict
         The one that is active.
 
+    Yields
+    ------
+    None
+        While the block runs.
+
     Raises
     ------
     RuntimeError
