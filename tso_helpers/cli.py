@@ -153,14 +153,14 @@ def data(
 
     if check and prune:
         raise ValueError("--check only looks, --prune deletes: give one of them")
-    if workers is not None and workers < 1:
-        raise ValueError(f"--workers {workers}: give 1 or more")
     if fetch:
         simulated = {"integrations": integrations, "groups": groups, "decimation": decimation, "columns": columns}
         simulated |= {"seed": seed, "without": without, "plant": plant, "workers": workers}
         _refuse_with_fetch([name for name, value in simulated.items() if value is not None])
         _fetch(out, _names(detectors, upper=True), check, prune)
         return
+    if workers is not None and workers < 1:
+        raise ValueError(f"--workers {workers}: give 1 or more")
     if "?" in (without, plant):
         from .simulation.examples import NAMES
 

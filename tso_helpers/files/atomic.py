@@ -138,6 +138,16 @@ def finished(root) -> Iterator[Path]:
     """Yield every file in a folder and the folders in it, but for those that are being written.
 
     Files and folders may come and go meanwhile. Links to folders are not followed.
+
+    Parameters
+    ----------
+    root : path-like
+        Nothing is found in one that is not there.
+
+    Yields
+    ------
+    pathlib.Path
+        Sorted within each folder.
     """
     for folder, names, files in os.walk(root):
         names[:] = sorted(name for name in names if not name.startswith(UNFINISHED))
@@ -145,7 +155,18 @@ def finished(root) -> Iterator[Path]:
 
 
 def leftovers(root) -> list[Path]:
-    """Return what writers that were killed have left in a folder and the folders in it, sorted."""
+    """Return what writers that were killed have left in a folder and the folders in it.
+
+    Parameters
+    ----------
+    root : path-like
+        Nothing is found in one that is not there.
+
+    Returns
+    -------
+    list of pathlib.Path
+        Sorted.
+    """
     found = []
     for folder, names, _ in os.walk(root):
         places = [Path(folder, name) for name in names if name.startswith(UNFINISHED)]
