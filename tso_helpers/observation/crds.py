@@ -161,7 +161,7 @@ def identity(configuration) -> str:
 
 @contextlib.contextmanager
 def errors(configuration) -> Iterator[None]:
-    """Turn what CRDS raises, in the middle of a step too, into an error that says what to do.
+    """Replace what CRDS raises, in the middle of a step too, by an error that says what to do.
 
     CRDS ends the process (SystemExit, no message) when it finds neither a server nor settings that it can read.
 
@@ -173,7 +173,6 @@ def errors(configuration) -> Iterator[None]:
     Yields
     ------
     None
-        While the block runs.
 
     Raises
     ------
