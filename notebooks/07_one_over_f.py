@@ -521,9 +521,8 @@ print(", ".join(rates))
 lit = slice(first, last + 1)
 all_rows = np.zeros((n_rows, n_columns), dtype=bool)
 all_rows[:, lit] = True
-star = np.ones(n_integrations)
-if truth_known:
-    star = obs.truth.light_curve(detector, columns=lit)[1][:n_integrations]
+known_star = obs.truth.light_curve(detector, columns=lit)[1] if truth_known else np.ones(n_integrations)
+star = known_star[:n_integrations]
 
 
 def deviation_ppm(images, chosen):

@@ -95,6 +95,7 @@ VERBS = {
     "Register",
     "Remove",
     "Report",
+    "Replace",
     "Return",
     "Run",
     "Save",
