@@ -70,7 +70,7 @@ def second_shape(data_folder):
 
 
 # Folders of tests in the order in which they run; what is marked `lint` comes before them all.
-ORDER = ("unit", "contract", "integration", "lessons", "browser", "benchmarks")
+ORDER = ("unit", "contract", "faults", "lessons", "browser", "benchmarks")
 
 
 def _turn(item):
