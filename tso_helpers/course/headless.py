@@ -15,16 +15,16 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import contextlib
 import hashlib
 import json
 import math
 import os
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from ..files.process import peak_memory
 
 LOG, GO_ON = "TSO_HEADLESS_LOG", "TSO_HEADLESS_GO_ON"
 _STARTUP = "__import__('tso_helpers.course.headless', fromlist=['start']).start(get_ipython())\n"
@@ -136,26 +136,6 @@ def note(cell, line, held):
     held : bool
     """
     _log(cell=cell, line=line, held=held)
-
-
-def peak_memory():
-    """Return the peak resident memory of this process.
-
-    Linux keeps it in /proc; getrusage would include what the parent held when it forked.
-
-    Returns
-    -------
-    int
-        Bytes.
-    """
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _no_progress_bars():

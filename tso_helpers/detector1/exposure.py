@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..files import atomic, integrity, level1b, lock, products
+from ..files.process import peak_memory
 from . import segment as tasks
 from .plan import Plan, make_plan
 from .steps import load_steps
@@ -268,7 +268,7 @@ def do(job: Job, what: str, number: int, prepare=None) -> dict:
         tasks.run_tile(job.segment, number)
     else:
         report = _save_products(job)
-    return report | {"peak_memory": _peak_memory()}
+    return report | {"peak_memory": peak_memory()}
 
 
 def _save_products(job):
@@ -284,18 +284,6 @@ def _prepare(prepare) -> None:
     if prepare is not None:
         prepare()
     load_steps()
-
-
-def _peak_memory() -> int:
-    """Most bytes that this process has had in memory; Linux tells without what its parent held when it forked."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 # --- all of them -----------------------------------------------------------------------------------------------
