@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 SECOND_SHAPE = {"integrations": (6, 5, 7), "groups": 10, "decimation": 7, "seed": 7}
@@ -20,6 +21,21 @@ def _figures_without_a_window():
     import matplotlib as mpl
 
     mpl.use("agg")
+
+
+@pytest.fixture(autouse=True)
+def _crds_as_before():
+    """No test leaves CRDS pointed at its own reference files: kernels and processes of later tests would inherit it."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("CRDS_")}
+    yield
+    for name in [name for name in os.environ if name.startswith("CRDS_")]:
+        del os.environ[name]
+    os.environ.update(before)
+
+
+# The same examples everywhere: a test that fails on one machine in a hundred tells nobody anything.
+hypothesis.settings.register_profile("same-everywhere", derandomize=True)
+hypothesis.settings.load_profile("same-everywhere")
 
 
 @pytest.fixture(scope="session")

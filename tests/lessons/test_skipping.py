@@ -30,6 +30,11 @@ def test_a_function_still_works_for_the_package(tmp_path):
         "from tso_helpers import detector1, one_over_f\n"
         "striped = np.ones((1, 2, 4, 4), dtype='f4') * np.arange(4, dtype='f4')\n"
         "ramp = RampModel(data=striped.copy())\n"
+        "from tso_helpers.instrument import NIRSPEC_G395H as mode\n"
+        "ramp.meta.instrument.name, ramp.meta.instrument.detector = mode.instrument, 'NRS1'\n"
+        "ramp.meta.instrument.filter, ramp.meta.instrument.grating = mode.filter, mode.grating\n"
+        "ramp.meta.exposure.type, ramp.meta.subarray.name = mode.exposure_type, mode.subarray\n"
+        "ramp.meta.target.proposer_name = mode.trace_target\n"
         "assert np.array_equal(one_over_f.remove_columns(striped, np.ones((4, 4), bool)), striped)\n"
         "assert not detector1.apply(ramp, 'one_over_f').data.any()"
     )

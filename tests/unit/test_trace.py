@@ -29,7 +29,8 @@ def test_trace_shifted_in_is_trace_shifted_out(start, slope, curve):
     true = start + slope * (columns - 80) + curve * (columns - 80) ** 2
     image = trace.smooth(trace.last_minus_first(ramp(spectrum(true))))
     fit = trace.fit_trace(columns, trace.centroids(image))
-    assert np.abs(fit(columns) - true).max() < 0.25
+    # 0.07 for most; where the trace stays within a row for long, the median filter makes steps of a quarter of one
+    assert np.abs(fit(columns) - true).max() < 0.3
 
 
 @settings(deadline=None, max_examples=20)
