@@ -23,20 +23,6 @@ def _figures_without_a_window():
     mpl.use("agg")
 
 
-_CRDS = {name: value for name, value in os.environ.items() if name.startswith("CRDS_")}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _crds_as_before():
-    """No module leaves CRDS pointed at its own reference files: kernels and processes of later tests would inherit it."""
-    yield
-    for name in [name for name in os.environ if name.startswith("CRDS_")]:
-        del os.environ[name]
-    os.environ.update(_CRDS)
-    if crds := sys.modules.get("tso_helpers.observation.crds"):
-        crds.release()
-
-
 # The same examples everywhere: a test that fails on one machine in a hundred tells nobody anything.
 hypothesis.settings.register_profile("same-everywhere", derandomize=True)
 hypothesis.settings.load_profile("same-everywhere")
