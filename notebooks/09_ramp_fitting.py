@@ -555,12 +555,8 @@ excess = {name: np.sqrt(max(budget[name]["columns"] ** 2 - expected[name] ** 2, 
 if obs.truth is None:
     print("Real data: the true read noise is unknown.")
 for name in obs.detectors if obs.truth is not None else ():
-    reads = np.stack(
-        [
-            obs.truth.white_noise(name, obs.segments[0], k) + obs.truth.one_over_f(name, obs.segments[0], k)
-            for k in range(2)
-        ]
-    )
+    where = [(name, obs.segments[0], k) for k in range(2)]
+    reads = np.stack([obs.truth.white_noise(*one) + obs.truth.one_over_f(*one) for one in where])
     corrected = tso.one_over_f.remove_columns(reads, ~apertures[name][12])
     level = np.median(flux[name][outside[name]]) / gains[name][1]
     low, high = noise_of_columns(corrected, level)

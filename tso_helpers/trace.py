@@ -27,6 +27,7 @@ __all__ = [
     "trace_rows",
 ]
 
+FILTER_STEP = 0.2  # rows: so far off may be the centroids of a trace that a median filter has turned into steps [A]
 HALF_WIDTH = 12  # rows masked on either side of the trace, unless said otherwise
 _FEWEST_COLUMNS = 30  # with a trace, for a polynomial through them that can be trusted [A]
 
@@ -168,6 +169,8 @@ def fit_trace(columns, rows, degree=2, clip=4.0):
         Degree of the polynomial.
     clip : float
         Centroids further than this many (robust) standard deviations from the fit are left out, and it is repeated.
+        None within `FILTER_STEP` is: where the trace stays within one row for long, `smooth` makes steps of that size,
+        and to leave out whole steps would bend the fit.
 
     Returns
     -------
@@ -196,7 +199,7 @@ def fit_trace(columns, rows, degree=2, clip=4.0):
     for _ in range(20):  # settles after a few rounds
         fit = Polynomial.fit(columns[kept], rows[kept], degree)
         residual = rows - fit(columns)
-        again = np.abs(residual) <= max(clip * mad_std(residual), 1e-6)  # 1e-6 px: centroids without any noise
+        again = np.abs(residual) <= max(clip * mad_std(residual), FILTER_STEP)
         if again.sum() <= degree or np.array_equal(again, kept):
             break
         kept = again

@@ -23,14 +23,14 @@ def ramp(image, integrations=3, groups=4, seed=1):
 
 
 @settings(deadline=None, max_examples=30)
+@example(20.78125, 0.0, 1.287304788633506e-4)  # within one row for 60 columns: the filter makes steps of the trace
 @given(st.floats(9, 22), st.floats(-0.03, 0.03), st.floats(-2e-4, 2e-4))
 def test_trace_shifted_in_is_trace_shifted_out(start, slope, curve):
     columns = np.arange(COLUMNS)
     true = start + slope * (columns - 80) + curve * (columns - 80) ** 2
     image = trace.smooth(trace.last_minus_first(ramp(spectrum(true))))
     fit = trace.fit_trace(columns, trace.centroids(image))
-    # 0.07 for most; where the trace stays within a row for long, the median filter makes steps of a quarter of one
-    assert np.abs(fit(columns) - true).max() < 0.3
+    assert np.abs(fit(columns) - true).max() < 0.25
 
 
 @settings(deadline=None, max_examples=20)

@@ -13,7 +13,6 @@ import errno
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,7 +34,6 @@ __all__ = [
 #: What the name of a folder begins with in which something is being written.
 UNFINISHED = ".unfinished-"
 _LOCK = "lock"
-_JUST_MADE = 60  # s
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _ROOM = 1 << 24  # bytes: with less than this left, an error without a number is taken for a full disk
 
@@ -178,6 +176,9 @@ def remove_leftovers(root) -> int:
     freed = 0
     for place in leftovers(root):
         try:
+            if not any(place.iterdir()):
+                place.rmdir()  # should somebody have made it just now, `_locked_folder` makes another
+                continue
             with lock.hold(place / _LOCK, wait=False):
                 size = sum(entry.stat().st_size for entry in place.rglob("*") if entry.is_file())
                 _dismantle(place)
@@ -276,10 +277,10 @@ def _dismantle(place: Path) -> None:
 
 
 def _abandoned(place: Path) -> bool:
-    """True when nobody holds the lock of a writer's folder. An empty one has just been made, or is being deleted."""
+    """True when nobody holds the lock of a writer's folder. In an empty one nothing can be lost: no lock is made."""
     try:
-        if not any(place.iterdir()) and time.time() - place.stat().st_mtime < _JUST_MADE:
-            return False
+        if not any(place.iterdir()):
+            return True
         with lock.hold(place / _LOCK, wait=False):
             return True
     except (lock.Busy, OSError):

@@ -14,16 +14,6 @@ def cache(folder, family="seed 1", contents=b"bias"):
     return crds_cache.write_cache(folder, [reference], family)
 
 
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch):
-    for name in [*crds_environment.VARIABLES, *crds_environment._DETOURS]:
-        monkeypatch.setenv(name, "")  # so that it is restored
-        monkeypatch.delenv(name)
-    crds_environment.release()
-    yield
-    crds_environment.release()
-
-
 def test_activation_sets_the_variables_and_removes_detours(tmp_path, monkeypatch):
     monkeypatch.setenv("CRDS_PATH", "/somebody/elses")
     monkeypatch.setenv("CRDS_REFPATH", "/somewhere/else")

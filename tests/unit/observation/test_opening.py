@@ -26,17 +26,6 @@ SMALL = Recipe(integrations=(4, 3), groups=5, columns=(0, 64), seed=5)
 RAMPS = detector1.STEPS[: detector1.STEPS.index("ramp_fit")]
 
 
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch):
-    for name in [*crds_environment.VARIABLES, *crds_environment._DETOURS, "TSO_OBSERVATION", "TSO_DATA"]:
-        monkeypatch.setenv(name, "")  # so that it is restored
-        monkeypatch.delenv(name)
-    crds_environment.release()
-    yield
-    crds_environment.release()
-    logs.restore()
-
-
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     """Where the small exposure is built, once."""

@@ -23,18 +23,6 @@ from tso_helpers.simulation.recipe import Recipe
 SMALL = Recipe(integrations=(3, 2), groups=3, columns=(0, 32), detectors=("NRS1",), seed=5)
 
 
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch):
-    names = ["TSO_OBSERVATION", "TSO_DATA", "TSO_TRANSIT", "TSO_CHECKPOINT_BYTES"]
-    for name in [*crds_environment.VARIABLES, *crds_environment._DETOURS, *names]:
-        monkeypatch.setenv(name, "")  # so that it is restored
-        monkeypatch.delenv(name)
-    crds_environment.release()
-    yield
-    crds_environment.release()
-    logs.restore()
-
-
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("data")
