@@ -341,9 +341,19 @@ def calibrate(
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler that is running, tcp://host:8786.")
     ] = None,
+    until: Annotated[
+        str, typer.Option(metavar="STEP", help="The last step. Before ramp_fit the products are ramps.")
+    ] = "gain_scale",
     one_over_f: Annotated[
-        bool, typer.Option("--one-over-f/--no-one-over-f", help="Remove 1/f noise group by group.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--one-over-f/--no-one-over-f",
+            help="Remove 1/f noise group by group, before jump. Default: yes, unless clean_flicker_noise is done.",
+        ),
+    ] = None,
+    clean_flicker_noise: Annotated[
+        bool, typer.Option("--clean-flicker-noise", help="The pipeline's own 1/f correction, after jump.")
+    ] = False,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="STEP.NAME=VALUE", help="A parameter: jump.rejection_threshold=10. Repeatable."),
@@ -361,22 +371,25 @@ def calibrate(
       tso calibrate --out rates
       tso calibrate --data mast --out rates --workers 2 --set jump.rejection_threshold=10
       tso calibrate --out raw --no-one-over-f --skip dark_current --dry-run
+      tso calibrate --out ramps --until jump
+      tso calibrate --out stock --clean-flicker-noise --set clean_flicker_noise.background_method=None
     """
-    from .detector1 import check_parameters, steps_until
     from .detector1.exposure import table
     from .observation import calibration, open_observation
 
+    if one_over_f is None:
+        one_over_f = not clean_flicker_noise
     left_out = [*(skip or ()), *([] if one_over_f else ["one_over_f"])]
-    for step in left_out:
-        steps_until(step)
-    parameters, size = check_parameters(_parameters(set_ or ())), _size(memory)
+    extra = ["clean_flicker_noise"] if clean_flicker_noise else []
+    parameters, size = _parameters(set_ or ()), _size(memory)
     obs = open_observation(data)
+    how = calibration.settings(obs, parameters, left_out, extra, until)
     if dry_run:
-        jobs = calibration.plan(obs, out, parameters, left_out, workers=workers, memory=size)
+        jobs = calibration.plan(obs, out, how, workers=workers, memory=size)
         typer.echo("\n".join(_describe_jobs(jobs, workers)))
         return
     summary = calibration.calibrate(
-        obs, out, parameters, left_out, workers=workers, memory=size, scheduler=scheduler, progress=sys.stderr.isatty()
+        obs, out, how, workers=workers, memory=size, scheduler=scheduler, progress=sys.stderr.isatty()
     )
     typer.echo(table(summary))
 
@@ -425,7 +438,11 @@ def _describe_jobs(jobs, workers):
             f"{job.name}: {' x '.join(map(str, plan.shape))}, {len(plan.blocks)} blocks of integrations, "
             f"{len(plan.tiles)} tiles of columns, about {plan.worker_bytes / 1e9:.2f} GB of memory a worker"
         )
-    yield f"Workers: {workers}; disk at most {disk_needed(jobs) / 1e9:.2f} GB. Nothing was done (--dry-run)."
+    seconds = sum(job.segment.plan.seconds for job in jobs if not job.is_done) / workers
+    yield (
+        f"Workers: {workers}; disk at most {disk_needed(jobs) / 1e9:.2f} GB; about {seconds / 60:.1f} minutes if each "
+        "has a processor of its own. Nothing was done (--dry-run)."
+    )
 
 
 # --- tso lab ---------------------------------------------------------------------------------------------------

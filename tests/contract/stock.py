@@ -1,6 +1,6 @@
 """Calibrate a segment in pieces and with the stock steps, and compare; prints JSON; needs a process of its own.
 
-python tests/contract/stock.py short | clipped [all]
+python tests/contract/stock.py short | clipped | 110x20 | 40x24 | 155x12 [all]
 """
 
 import json
@@ -13,35 +13,58 @@ import numpy as np
 from astropy.io import fits
 
 import tso_helpers as tso
-from tso_helpers.detector1 import plan, segment
+from tso_helpers.detector1 import plan, segment, steps, tasks
 from tso_helpers.simulation.recipe import Recipe
 
 RECIPES = {
     "short": Recipe(integrations=(5,), groups=6, columns=(900, 1100), seed=3),
     "clipped": Recipe(integrations=(104,), groups=6, columns=(960, 1024), seed=4, detectors=("NRS1",)),
+    "110x20": Recipe(integrations=(110,), groups=20, seed=5),
+    "40x24": Recipe(integrations=(40,), groups=24, seed=6),
+    "155x12": Recipe(integrations=(155,), groups=12, seed=7),
 }
-#: Detectors and whether 1/f is removed: a short choice, and all of them with a second argument "all".
-CASES = {"short": (("NRS1", True), ("NRS2", False)), "clipped": (("NRS1", True),)}
-#: First integration of each block and first column of each tile; uneven on purpose.
+#: What is left out and added in each variant, and its parameters.
+VARIANTS = {
+    "with 1/f": ((), (), {}),
+    "without 1/f": (("one_over_f",), (), {}),
+    "cleaned": (("one_over_f",), ("clean_flicker_noise",), {}),
+    "cleaned each": (
+        ("one_over_f", "dark_current"),
+        ("clean_flicker_noise",),
+        {"clean_flicker_noise": {"background_method": "None", "single_mask": False}},
+    ),
+}
+#: Detectors and variants: a short choice, and all of them with a second argument "all".
+CASES = {
+    "short": (("NRS1", "with 1/f"), ("NRS2", "without 1/f"), ("NRS1", "cleaned"), ("NRS2", "cleaned each")),
+    "clipped": (("NRS1", "with 1/f"),),
+}
+#: First integration of each block and first column of each tile; uneven on purpose. Else the planner's.
 CUTS = {"short": ((0, 2), (0, 37, 111)), "clipped": ((0, 31, 62), (0, 23))}
-#: Left out of our products, see `segment.assemble`; the others change with the time and the name of the file.
+MEMORY = 0.75e9
+#: Left out of our products, see `segment.rates_of`; the others change with the time and the name of the file.
 NOT_COMPARED = ("meta.exposure.primary_cosmic_rays", "meta.date", "meta.filename")
-ARRAYS = ("data", "err", "dq", "var_poisson", "var_rnoise")
+ARRAYS = ("data", "err", "dq", "var_poisson", "var_rnoise", "groupdq", "pixeldq")
 
 
-def stock(obs, detector, one_over_f):
-    """The products of the pipeline's own steps, one after the other on the whole segment."""
-    model = tso.files.models.read(obs.uncal(detector, 1))
-    for step in tso.detector1.STEPS[:-2]:
-        if step != "one_over_f" or one_over_f:
-            model = tso.detector1.apply(model, step, copy=False)
+def stock(obs, detector, variant):
+    """The ramp after jump and the products of the pipeline's own steps, one after the other on the whole segment."""
+    skip, extra, parameters = VARIANTS[variant]
+    model, after_jump = tso.files.models.read(obs.uncal(detector, 1)), None
+    for step in steps.ORDER[: steps.ORDER.index("ramp_fit")]:
+        if step not in skip and (step in extra or step not in steps.OPTIONAL):
+            model = tso.detector1.apply(model, step, copy=False, **parameters.get(step, {}))
+        if step == "jump":
+            after_jump = model.copy()
     products = tso.detector1.step_class("ramp_fit").call(model)
-    return [tso.detector1.step_class("gain_scale").call(product) for product in products]
+    return [after_jump, *(tso.detector1.step_class("gain_scale").call(product) for product in products)]
 
 
-def cut(shape, blocks, tiles):
+def cut(which, shape):
     """A plan with blocks and tiles that begin where they are told to."""
-    width = shape[3]
+    if which not in CUTS:
+        return plan.make_plan(shape, MEMORY)
+    (blocks, tiles), width = CUTS[which], shape[3]
     return plan.Plan(
         shape,
         tuple(pairwise((*blocks, shape[0]))),
@@ -49,10 +72,10 @@ def cut(shape, blocks, tiles):
     )
 
 
-def plant_hits(obs, detector, tiles):
+def plant_hits(obs, detector, borders):
     """Add steps to ramps of the raw file on both sides of every border of tiles and at the edges of the frame."""
     width, rows = obs.shape(detector, 1)[3], obs.shape(detector, 1)[2]
-    columns = sorted({c for border in tiles[1:] for c in (border - 2, border - 1, border, border + 1)} | {4, width - 5})
+    columns = sorted({c for border in borders for c in (border - 2, border - 1, border, border + 1)} | {4, width - 5})
     with fits.open(obs.uncal(detector, 1), mode="update") as hdus:
         ramps = hdus["SCI"].data
         for number, column in enumerate(columns):
@@ -62,13 +85,18 @@ def plant_hits(obs, detector, tiles):
                 hit[:] = np.minimum(hit.astype(int) + 900 * (1 + number % 2), 65535)
 
 
-def pieces(obs, detector, one_over_f, cuts):
-    """The products of the segment in blocks and tiles."""
-    shape = obs.shape(detector, 1)
+def pieces(obs, detector, variant, cuts):
+    """The ramp after jump and the products of the segment in blocks and tiles."""
+    skip, extra, parameters = VARIANTS[variant]
+    common = {"parameters": parameters, "skip": skip}
     with tempfile.TemporaryDirectory() as folder:
-        skip = () if one_over_f else ("one_over_f",)
-        one = segment.Segment(obs.uncal(detector, 1), Path(folder), cut(shape, *cuts), skip=skip)
-        return segment.run_segment(one)
+        one = segment.Segment(obs.uncal(detector, 1), Path(folder) / "jump", cuts, until="jump", **common)
+        tasks.run_segment(one)
+        with segment.ramp_of(one) as ramp:
+            after_jump = ramp.copy()
+        one = segment.Segment(obs.uncal(detector, 1), Path(folder) / "rates", cuts, extra=extra, **common)
+        tasks.run_segment(one)
+        return [after_jump, *segment.rates_of(one)]
 
 
 def differences(ours, theirs):
@@ -76,7 +104,11 @@ def differences(ours, theirs):
     found = [
         name
         for name in ARRAYS
-        if not np.array_equal(getattr(ours, name), getattr(theirs, name), equal_nan=name != "dq")
+        if ours.hasattr(name) != theirs.hasattr(name)
+        or (
+            theirs.hasattr(name)
+            and not np.array_equal(getattr(ours, name), getattr(theirs, name), equal_nan="dq" not in name)
+        )
     ]
     one, other = (model.to_flat_dict(include_arrays=False) for model in (ours, theirs))
     keys = {key for key in one.keys() | other.keys() if key.startswith("meta.") and one.get(key) != other.get(key)}
@@ -86,29 +118,31 @@ def differences(ours, theirs):
     return found
 
 
-def jumps_at_borders(product, tiles):
+def jumps_at_borders(product, borders):
     """Jumps in the two columns on either side of every border of tiles."""
     flagged = (product.dq & 4) > 0
-    return [int(flagged[..., border - 2 : border + 2].any(axis=0).sum()) for border in tiles[1:]]
+    return [int(flagged[..., border - 2 : border + 2].any(axis=0).sum()) for border in borders]
 
 
 def main(which, cases):
     with tempfile.TemporaryDirectory() as root:  # the raw files are changed: nobody else shall find them
         obs = tso.open_observation(RECIPES[which], root=root, progress=False)
-        if cases == "all":
-            chosen = [(detector, one_over_f) for detector in obs.detectors for one_over_f in (True, False)]
+        if cases == "all" or which not in CASES:
+            chosen = [(detector, variant) for detector in obs.detectors for variant in VARIANTS]
         else:
             chosen = CASES[which]
+        cuts = cut(which, obs.shape(obs.detectors[0], 1))
+        borders = [tile.start for tile in cuts.tiles[1:]]
         for detector in obs.detectors:
-            plant_hits(obs, detector, CUTS[which][1])
+            plant_hits(obs, detector, borders)
         result = {}
-        for detector, one_over_f in chosen:
-            theirs = stock(obs, detector, one_over_f)
-            ours = pieces(obs, detector, one_over_f, CUTS[which])
-            result[f"{detector} {'with' if one_over_f else 'without'} 1/f"] = {
+        for detector, variant in chosen:
+            theirs = stock(obs, detector, variant)
+            ours = pieces(obs, detector, variant, cuts)
+            result[f"{detector} {variant}"] = {
                 "differences": [differences(a, b) for a, b in zip(ours, theirs, strict=True)],
-                "jumps at borders": jumps_at_borders(theirs[1], CUTS[which][1]),
-                "jumps at edges": int(((theirs[1].dq[:, [0, -1]] & 4) > 0).sum()),
+                "jumps at borders": jumps_at_borders(theirs[2], borders),
+                "jumps at edges": int(((theirs[2].dq[:, [0, -1]] & 4) > 0).sum()),
             }
     print(json.dumps(result))
 

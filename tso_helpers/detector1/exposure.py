@@ -1,6 +1,6 @@
 """Stage 1 of a whole exposure, in this process or on Dask distributed.
 
-The tasks of a segment (`segment`) are functions of plain arguments that leave their result in a folder, whole or not
+The tasks of a segment (`tasks`) are functions of plain arguments that leave their result in a folder, whole or not
 at all. So it does not matter which process of which machine does them, as long as all see the same files, nor how often
 one is done: a worker that dies costs its task, and what was interrupted goes on where it stopped.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,8 +18,9 @@ from pathlib import Path
 
 from ..files import atomic, integrity, level1b, lock, products
 from ..files.process import peak_memory
-from . import segment as tasks
-from .plan import Plan, make_plan
+from . import tasks
+from .plan import make_plan
+from .segment import Segment, counts, ramp_of, rates_of, refuse_whole_frames
 from .steps import load_steps
 
 __all__ = ["Job", "Settings", "calibrate", "disk_needed", "make_jobs", "table"]
@@ -27,7 +29,10 @@ __all__ = ["Job", "Settings", "calibrate", "disk_needed", "make_jobs", "table"]
 TRIES = 4
 #: A local worker that uses more than this times the memory that it was given is ended, and its task done again.
 GRACE = 1.2
-_COLUMNS = ("segment", "", "seconds", "memory, GB", "saturated", "jumps", "products")
+_COUNTS = ("saturated", "jumps", "method")
+#: Segments that may be under way at once, so that no worker waits for the last task of one; each needs disk.
+UNDER_WAY = 2
+_COLUMNS = ("segment", "", "seconds", "memory, GB", "saturated", "jumps", "found by", "products")
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,10 @@ class Settings:
         Parameters of steps that differ from the pipeline's: ``{"jump": {"rejection_threshold": 10}}``.
     skip : tuple of str
         Steps that are left out.
+    extra : tuple of str
+        Those of `steps.OPTIONAL` that are done.
+    until : str
+        The last step, one of `steps.ORDER`. Before ``"ramp_fit"`` the products are ramps.
     identity : callable
         Called with a `level1b.Uncal`; returns what its products are made of, see `tso_helpers.products`.
     prepare : callable
@@ -53,6 +62,8 @@ class Settings:
 
     parameters: dict = field(default_factory=dict)
     skip: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    until: str = "gain_scale"
     identity: Callable[[level1b.Uncal], dict] | None = None
     prepare: Callable[[], None] | None = None
     scratch: Path | None = None
@@ -70,36 +81,24 @@ class Job:
     segment : segment.Segment
     identity : dict
         What its products are made of.
-    rateints, rate : pathlib.Path
-        Where its products go.
+    products : tuple of pathlib.Path
+        Where they go: rates per integration and of the segment, or the ramp.
     """
 
     name: str
-    segment: tasks.Segment
+    segment: Segment
     identity: dict
-    rateints: Path
-    rate: Path
-
-    @property
-    def products(self) -> tuple[Path, Path]:
-        """Its two products."""
-        return self.rateints, self.rate
+    products: tuple[Path, ...]
 
     @property
     def is_done(self) -> bool:
-        """Whether both products are there and were made of just this."""
+        """Whether all products are there and were made of just this."""
         return all(products.is_current(path, self.identity) for path in self.products)
 
     @property
-    def steps(self) -> tuple[tuple[tuple[str, int], ...], ...]:
-        """Tasks, as stages of (name, number); those of one stage do not depend on one another."""
-        plan = self.segment.plan
-        return (
-            tuple(("block", number) for number in range(len(plan.blocks))),
-            (("background", 0),),
-            tuple(("tile", number) for number in range(len(plan.tiles))),
-            (("products", 0),),
-        )
+    def stages(self) -> tuple[tuple[str, int], ...]:
+        """Names of tasks and their number, the products' included; see `segment.Segment.stages`."""
+        return (*self.segment.stages, ("products", 1))
 
 
 def calibrate(files, out, settings=None, *, workers=1, memory=1.5e9, scheduler=None, progress=True):
@@ -110,7 +109,8 @@ def calibrate(files, out, settings=None, *, workers=1, memory=1.5e9, scheduler=N
     files : sequence of level1b.Uncal
         All of one exposure.
     out : path-like
-        Folder of the products, ``<archive's name>_rateints.fits`` and ``_rate.fits``, and of ``summary.json``.
+        Folder of the products, ``<archive's name>_rateints.fits`` and ``_rate.fits`` (or the ramp,
+        ``<archive's name>_<step>.fits``), and of ``summary.json``.
     settings : Settings, optional
     workers : int
         Processes on this machine; 1 is this process itself, without Dask.
@@ -124,8 +124,9 @@ def calibrate(files, out, settings=None, *, workers=1, memory=1.5e9, scheduler=N
     Returns
     -------
     dict
-        What ``summary.json`` holds: for each segment its name, whether it was done before, seconds, peak memory (bytes)
-        of a worker, saturated samples, samples with a jump, names of the products.
+        What ``summary.json`` holds: for each segment its name, whether it was done before, seconds of work, peak memory
+        (bytes) of a worker, saturated samples, samples with a jump and the method that found them, names of the
+        products; and the seconds of the whole run.
 
     Raises
     ------
@@ -137,7 +138,7 @@ def calibrate(files, out, settings=None, *, workers=1, memory=1.5e9, scheduler=N
     RuntimeError
         If another process calibrates into the same folder, or a task failed time and again; what was done is kept.
     """
-    settings = settings or Settings()
+    settings, begin = settings or Settings(), time.monotonic()
     jobs = make_jobs(files, out, settings, memory=memory, workers=workers)
     out, scratch = Path(out), _scratch(out, settings)
     scratch.mkdir(parents=True, exist_ok=True)
@@ -149,12 +150,16 @@ def calibrate(files, out, settings=None, *, workers=1, memory=1.5e9, scheduler=N
         if left:
             _prepare(settings.prepare)
             for job in left:
-                tasks.refuse_whole_frames(job.segment)
-            with _pool(workers, memory, scheduler) as pool:
+                refuse_whole_frames(job.segment)
+            with _pool(workers, memory, scheduler, progress) as pool:
                 done = _run_all(left, pool, settings.prepare, progress)
         atomic.remove_tree(scratch)
     known = _known(out / "summary.json")
-    summary = {"segments": [_entry(job, done.get(job.name), known) for job in jobs]}
+    summary = {
+        "segments": [_entry(job, done.get(job.name), known) for job in jobs],
+        "workers": workers if scheduler is None else scheduler,
+        "seconds": time.monotonic() - begin,
+    }
     atomic.write_text(out / "summary.json", json.dumps(summary, indent=1) + "\n")
     return summary
 
@@ -184,22 +189,31 @@ def make_jobs(files, out, settings, *, memory=1.5e9, workers=1) -> list[Job]:
     level1b.require_one_exposure(files, settings.partial)
     jobs = []
     for file in sorted(files, key=lambda file: (file.detector, file.segment)):
-        identity = settings.identity(file) if settings.identity else _plain_identity(file, settings)
-        plan = make_plan(file.shape, memory, workers)
+        identity = _identity(file, settings)
+        plan = make_plan(file.shape, memory, workers, whole_frames_again=bool(settings.extra))
         key = products.digest({"identity": identity, "file": file.identity, "plan": repr(plan)})
         name = f"{file.detector} segment {file.segment}"
         folder = _scratch(out, settings) / f"{level1b.obs_id('', file.segment, file.detector)[1:]}-{key}"
-        segment = tasks.Segment(file.path.resolve(), folder, plan, settings.parameters, tuple(settings.skip))
-        paths = [Path(out).resolve() / products.name_of(file.path, kind) for kind in ("rateints", "rate")]
+        segment = Segment(
+            file.path.resolve(),
+            folder,
+            plan,
+            settings.parameters,
+            tuple(settings.skip),
+            tuple(settings.extra),
+            settings.until,
+        )
+        kinds = ("rateints", "rate") if segment.gives_rates else (settings.until,)
+        paths = tuple(Path(out).resolve() / products.name_of(file.path, kind) for kind in kinds)
         for path in paths:
             if path.exists() and not products.is_ours(path):
                 raise FileExistsError(f"{path} is there and was not made by us: move it away or choose another folder")
-        jobs.append(Job(name, segment, identity, *paths))
+        jobs.append(Job(name, segment, identity, paths))
     return jobs
 
 
 def disk_needed(jobs) -> int:
-    """Return about how many bytes are written at most: ramps of the segment that is being done, and all products.
+    """Return about how many bytes are written at most: ramps of the segments that are under way, and all products.
 
     Parameters
     ----------
@@ -209,8 +223,9 @@ def disk_needed(jobs) -> int:
     -------
     int
     """
-    left = [job.segment.plan for job in jobs if not job.is_done]
-    return max((plan.store_bytes for plan in left), default=0) + sum(_small_bytes(plan) for plan in left)
+    left = [job.segment for job in jobs if not job.is_done]
+    ramps = sorted((segment.plan.store_bytes * _copies(segment) for segment in left), reverse=True)
+    return sum(ramps[:UNDER_WAY]) + sum(_small_bytes(segment) for segment in left)
 
 
 def table(summary) -> str:
@@ -233,11 +248,11 @@ def table(summary) -> str:
             (
                 f"{entry['seconds']:.1f}",
                 f"{entry['peak_memory'] / 1e9:.2f}",
-                f"{entry['saturated']:,}",
-                f"{entry['jumps']:,}",
+                *("" if entry[name] is None else f"{entry[name]:,}" for name in ("saturated", "jumps")),
+                entry["method"] or "",
             )
             if known
-            else ("", "", "", "")
+            else ("", "", "", "", "")
         )
         state = "done before" if entry["done before"] else "done now"
         rows.append((entry["name"], state, *numbers, " ".join(entry["products"])))
@@ -250,34 +265,46 @@ def table(summary) -> str:
 # --- one task --------------------------------------------------------------------------------------------------
 
 
-def do(job: Job, what: str, number: int, prepare=None) -> dict:
+def do(job: Job, stage: str, number: int, prepare=None, after=()) -> dict:
     """Do one task of a segment, in whatever process this is.
+
+    Parameters
+    ----------
+    job : Job
+    stage : str
+        One of `tasks.TASKS`, or ``"products"``.
+    number : int
+    prepare : callable, optional
+        See `Settings`.
+    after : sequence
+        Reports of the tasks that have to be done before; only that they are there is of interest.
 
     Returns
     -------
     dict
-        ``peak_memory`` of this process so far, bytes; for the last task of a segment its counts as well.
+        ``job``, ``stage``, ``number``; ``seconds`` that it took; ``peak_memory`` of this process so far, bytes; for
+        the last task of a segment its counts as well.
     """
+    begin = time.monotonic()
     _prepare(prepare)
-    report = {}
-    if what == "block":
-        tasks.run_block(job.segment, number)
-    elif what == "background":
-        tasks.find_background(job.segment)
-    elif what == "tile":
-        tasks.run_tile(job.segment, number)
-    else:
-        report = _save_products(job)
-    return report | {"peak_memory": peak_memory()}
+    report = {"job": job.name, "stage": stage, "number": number}
+    if stage != "products":
+        tasks.do(job.segment, stage, number)
+    elif not job.is_done:  # a second try finds them if the first one died after it had saved them
+        report |= counts(job.segment)
+        _save_products(job)
+    return report | {"seconds": time.monotonic() - begin, "peak_memory": peak_memory()}
 
 
 def _save_products(job):
-    found = tasks.counts(job.segment)
-    rate, rateints = tasks.assemble(job.segment)
-    for model, path in ((rateints, job.rateints), (rate, job.rate)):
+    if not job.segment.gives_rates:
+        with ramp_of(job.segment, mapped=True) as ramp:
+            products.save(ramp, job.products[0], job.identity)
+        return
+    rate, rateints = rates_of(job.segment)
+    for model, path in zip((rateints, rate), job.products, strict=True):
         products.save(model, path, job.identity)
         model.close()
-    return found
 
 
 def _prepare(prepare) -> None:
@@ -292,45 +319,93 @@ def _prepare(prepare) -> None:
 def _run_all(jobs, pool, prepare, progress) -> dict[str, dict]:
     from tqdm.auto import tqdm
 
-    total, done = sum(len(stage) for job in jobs for stage in job.steps), {}
+    total, reports = sum(count for job in jobs for _, count in job.stages), {job.name: [] for job in jobs}
     with tqdm(total=total, unit="task", disable=not progress) as bar:
-        for job in jobs:
-            begin, reports = time.monotonic(), []
-            for stage in job.steps:
-                bar.set_description(f"{job.name}: {len(stage)} {stage[0][0]}{'s' * (len(stage) > 1)}")
-                for report in pool(job, stage, prepare):
-                    reports.append(report)
-                    bar.update()
-            atomic.remove_tree(job.segment.folder)
-            peak = max(report["peak_memory"] for report in reports)
-            seconds = time.monotonic() - begin
-            done[job.name] = reports[-1] | {"seconds": seconds, "peak_memory": peak}
-    return done
+        for job, report in pool(jobs, prepare):
+            reports[job.name].append(report)
+            bar.set_description(
+                f"{job.name}: {report['stage']} {report['number'] + 1}/{dict(job.stages)[report['stage']]}"
+            )
+            bar.update()
+            if report["stage"] == "products":
+                atomic.remove_tree(job.segment.folder)
+    return {name: _summed_up(found) for name, found in reports.items()}
+
+
+def _summed_up(reports) -> dict:
+    """What the reports of a segment's tasks say together."""
+    last = next(report for report in reports if report["stage"] == "products")
+    return {
+        "seconds": sum(report["seconds"] for report in reports),
+        "peak_memory": max(report["peak_memory"] for report in reports),
+        **{name: last.get(name) for name in _COUNTS},
+    }
 
 
 @contextlib.contextmanager
-def _pool(workers, memory, scheduler) -> Iterator[Callable]:
-    """Yields what does the tasks of one stage and yields their reports as they come."""
+def _pool(workers, memory, scheduler, progress) -> Iterator[Callable]:
+    """Yields what does all tasks of all jobs, and yields each job with a report as they come."""
     if workers == 1 and scheduler is None:
-        yield lambda job, stage, prepare: (do(job, *task, prepare) for task in stage)
+        yield _one_after_the_other
         return
-    with _client(workers, memory, scheduler) as client:
-        yield lambda job, stage, prepare: _distribute(client, job, stage, prepare)
+    with _client(workers, memory, scheduler, progress) as client:
+        yield lambda jobs, prepare: _distribute(client, jobs, prepare)
 
 
-def _distribute(client, job, stage, prepare):
+def _one_after_the_other(jobs, prepare):
+    for job in jobs:
+        for stage, count in job.stages:
+            for number in range(count):
+                yield job, do(job, stage, number, prepare)
+
+
+def _distribute(client, jobs, prepare):
+    """Give tasks to the workers, a segment as soon as the one before the last is finished, the older ones first."""
     from distributed import as_completed
 
-    key = f"{job.name.replace(' ', '-')}-{job.segment.folder.name}"
-    futures = [
-        client.submit(do, job, what, number, prepare, key=f"{key}-{what}-{number}", pure=False, retries=TRIES - 1)
-        for what, number in stage
-    ]
+    waiting, owner = list(jobs), {}
+    done = as_completed()
+
+    def submit_next():
+        job = waiting.pop(0)
+        futures = _submit(client, job, prepare, priority=len(waiting))
+        owner.update((future, job) for future in futures)
+        done.update(futures)
+
     try:
-        for future in as_completed(futures):
-            yield _result(future, job)
+        for _ in range(min(UNDER_WAY, len(waiting))):
+            submit_next()
+        for future in done:
+            job = owner[future]
+            report = _result(future, job)
+            yield job, report
+            if report["stage"] == "products" and waiting:
+                submit_next()
     finally:
-        client.cancel(futures)
+        client.cancel(list(owner))
+
+
+def _submit(client, job, prepare, priority):
+    """All tasks of a segment as futures; those of a stage wait for all of the stage before."""
+    key, before, futures = f"{job.name.replace(' ', '-')}-{job.segment.folder.name}", [], []
+    for stage, count in job.stages:
+        before = [
+            client.submit(
+                do,
+                job,
+                stage,
+                number,
+                prepare,
+                before,
+                key=f"{key}-{stage}-{number}",
+                pure=False,
+                retries=TRIES - 1,
+                priority=priority,
+            )
+            for number in range(count)
+        ]
+        futures += before
+    return futures
 
 
 def _result(future, job):
@@ -346,9 +421,10 @@ def _result(future, job):
 
 
 @contextlib.contextmanager
-def _client(workers, memory, scheduler):
+def _client(workers, memory, scheduler, progress):
     import dask
     from distributed import Client, LocalCluster
+    from tqdm.auto import tqdm
 
     if scheduler is not None:
         with Client(scheduler, timeout="20s") as client:
@@ -364,9 +440,11 @@ def _client(workers, memory, scheduler):
             processes=True,
             memory_limit=int(memory * GRACE / 0.95),
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
         )
         with cluster, Client(cluster) as client:
+            if progress:
+                tqdm.write(f"{workers} workers; what they do is shown on {cluster.dashboard_link}", file=sys.stderr)
             yield client
 
 
@@ -380,13 +458,17 @@ def _scratch(out, settings) -> Path:
     return Path(settings.scratch).resolve() / f"calibrate-{products.digest(str(out))}"
 
 
-def _plain_identity(file, settings) -> dict:
-    return {
-        "file": file.path.name,
-        "integrations": [0, file.shape[0], file.shape[0]],
-        "parameters": settings.parameters,
-        "skip": list(settings.skip),
-    }
+def _identity(file, settings) -> dict:
+    """What the products of a file are made of."""
+    if settings.identity:
+        made_of = settings.identity(file)
+    else:
+        whole = [0, file.shape[0], file.shape[0]]
+        made_of = {"file": file.path.name, "integrations": whole, "parameters": settings.parameters}
+    for name, plain in (("skip", ()), ("extra", ()), ("until", "gain_scale")):
+        if (value := getattr(settings, name)) != plain:
+            made_of = made_of | {name: value if isinstance(value, str) else list(value)}
+    return made_of
 
 
 def _remove_others(scratch, jobs) -> None:
@@ -414,11 +496,17 @@ def _require_resources(jobs, scratch, memory, workers) -> None:
         )
 
 
-def _small_bytes(plan: Plan) -> int:
+def _copies(segment: Segment) -> int:
+    """How many copies of a segment's ramps lie on disk at once, before products."""
+    return 1 + segment.cleans + (not segment.gives_rates)
+
+
+def _small_bytes(segment: Segment) -> int:
     """Bytes of notes, rates of tiles and products of a segment."""
-    integrations, _, rows, columns = plan.shape
+    integrations, groups, rows, columns = segment.plan.shape
     frame = rows * columns
-    return integrations * frame * (2 * 4 + 1 + 2 * 5 * 4) + len(plan.blocks) * frame * 8
+    product = 2 * 5 * 4 if segment.gives_rates else groups * 5
+    return integrations * frame * (2 * 4 + 1 + product) + len(segment.plan.blocks) * frame * 8
 
 
 def _entry(job, found, known) -> dict:
@@ -426,7 +514,7 @@ def _entry(job, found, known) -> dict:
     made_of = products.digest(job.identity)
     if found is None:
         then = known.get(made_of, {})
-        found = {name: then.get(name) for name in ("seconds", "peak_memory", "saturated", "jumps")}
+        found = {name: then.get(name) for name in ("seconds", "peak_memory", *_COUNTS)}
         found["done before"] = True
     else:
         found = found | {"done before": False}

@@ -1,24 +1,18 @@
-"""Stage 1 of a whole segment in bounded memory, with the results of the stock pipeline bit for bit.
+"""One segment that goes through Stage 1 in pieces: what is to be done, where the pieces lie, what they give together.
 
-The tasks of one segment, each a function of plain arguments that leaves its result in a folder, whole or not at all:
-
-1. `run_block`, for each block of integrations: the steps up to dark current; frames go to a `RampStore`.
-2. `find_background`: the mask of the trace, from the first and last groups of all integrations.
-3. `run_tile`, for each tile of columns: 1/f correction, jumps, slopes, gain scale; rates of its own columns.
-4. `assemble`: the tiles put together to the products.
-
-A task whose result is there is not done again, so that what was interrupted goes on where it stopped.
+The tasks that make the pieces are in `tasks`. Each leaves its result in the segment's folder, whole or not at all: a
+**note** (arrays), a **frame** (one integration as a ramp: the header at that point), and ramps in a **store**.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 
-from .. import one_over_f, trace
 from ..files import atomic, models
 from ..files.ramp_store import RampStore
 from . import steps
@@ -26,26 +20,34 @@ from .plan import Plan
 
 __all__ = [
     "Segment",
-    "assemble",
     "counts",
-    "find_background",
+    "frame_of",
+    "ramp_of",
+    "rates_of",
+    "read_product",
     "refuse_whole_frames",
-    "run_block",
-    "run_segment",
-    "run_tile",
+    "restore_window",
 ]
 
+_RATES = ("ramp_fit", "gain_scale")
 _BEFORE = steps.STEPS[: steps.STEPS.index("one_over_f")]
-_AFTER = steps.STEPS[steps.STEPS.index("one_over_f") :]
 _CUBE = ("data", "err", "dq", "var_poisson", "var_rnoise")
 #: What is counted in every tile, and its flag.
 COUNTED = {"saturated": "SATURATED", "jumps": "JUMP_DET"}
-#: Parameters of jump detection that are not for tiles, and why.
+#: Parameters that are not for pieces of a segment, and why.
 _WHOLE_FRAMES = {
-    "expand_large_events": "looks for snowballs in whole frames",
-    "find_showers": "looks for showers in whole frames",
-    "after_jump_flag_dn1": "is scaled with the median gain of the whole frame",
-    "after_jump_flag_dn2": "is scaled with the median gain of the whole frame",
+    "jump": {
+        "expand_large_events": "looks for snowballs in whole frames",
+        "find_showers": "looks for showers in whole frames",
+        "after_jump_flag_dn1": "is scaled with the median gain of the whole frame",
+        "after_jump_flag_dn2": "is scaled with the median gain of the whole frame",
+    },
+    "clean_flicker_noise": {
+        "apply_flat_field": "divides whole frames of the draft rates by a flat",
+        "save_background": "saves what it makes of the whole segment",
+        "save_noise": "saves what it makes of the whole segment",
+        "save_mask": "saves what it makes of the whole segment",
+    },
 }
 
 
@@ -64,11 +66,15 @@ class Segment:
         Parameters of steps that differ from the pipeline's.
     skip : tuple of str
         Steps that are left out.
+    extra : tuple of str
+        Those of `steps.OPTIONAL` that are done.
+    until : str
+        The last step, one of `steps.ORDER`.
 
     Raises
     ------
     ValueError
-        If a step or a parameter does not exist, or ramps would not be fitted.
+        If a step or a parameter does not exist, or rates are wanted without a fit.
     """
 
     uncal: Path
@@ -76,19 +82,77 @@ class Segment:
     plan: Plan
     parameters: dict = field(default_factory=dict)
     skip: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    until: str = "gain_scale"
 
     def __post_init__(self):
         steps.check_parameters(self.parameters)
-        for step in self.skip:
-            steps.steps_until(step)
-        if "ramp_fit" in self.skip:
-            raise ValueError("ramp_fit cannot be skipped: the products are rates")
+        for step in (*self.skip, *self.extra, self.until):
+            if step not in steps.ORDER:
+                raise ValueError(f"no step {step!r}: choose from {', '.join(steps.ORDER)}")
+        if "ramp_fit" in self.skip and self.gives_rates:
+            raise ValueError("ramp_fit cannot be skipped: the products are rates. Ramps: until='jump'")
 
     @property
-    def store(self) -> RampStore:
-        """The ramps between the two cuts."""
-        tiles = [(tile.first, tile.last) for tile in self.plan.tiles]
-        return RampStore(Path(self.folder) / "ramps", self.plan.shape, tiles)
+    def wanted(self) -> tuple[str, ...]:
+        """The steps that are done, in order."""
+        until = steps.ORDER[: steps.ORDER.index(self.until) + 1]
+        left_out = {*self.skip, *(set(steps.OPTIONAL) - set(self.extra))}
+        return tuple(step for step in until if step not in left_out)
+
+    @property
+    def gives_rates(self) -> bool:
+        """Whether the products are rates, not ramps."""
+        return self.until in _RATES
+
+    @property
+    def cleans(self) -> bool:
+        """Whether whole frames are looked at once more after the jumps."""
+        return "clean_flicker_noise" in self.wanted
+
+    @property
+    def stages(self) -> tuple[tuple[str, int], ...]:
+        """Names of tasks and their number; those of one stage do not depend on one another, but on the stage before."""
+        blocks, tiles = len(self.plan.blocks), len(self.plan.tiles)
+        found = [("block", blocks)]
+        if "one_over_f" in self.wanted:
+            found.append(("background", 1))
+        if set(self.wanted) - set(_BEFORE):
+            found.append(("tile", tiles))
+        if self.cleans:
+            found += [("mask", 1), ("clean", blocks)]
+            found += [("fit", tiles)] if self.gives_rates else []
+        return tuple(found)
+
+    def steps_of(self, stage) -> tuple[str, ...]:
+        """Return the steps that the tasks of a stage do.
+
+        Parameters
+        ----------
+        stage : str
+            ``"block"`` or ``"tile"``.
+
+        Returns
+        -------
+        tuple of str
+        """
+        return tuple(step for step in self.wanted if (step in _BEFORE) == (stage == "block") and step not in _RATES)
+
+    def store(self, stage) -> RampStore:
+        """Return the ramps that the tasks of a stage leave.
+
+        Parameters
+        ----------
+        stage : str
+            ``"block"``: tiles with their halos; ``"tile"`` or ``"clean"``: without.
+
+        Returns
+        -------
+        RampStore
+        """
+        halo = stage == "block"
+        tiles = [(tile.first, tile.last) if halo else (tile.start, tile.stop) for tile in self.plan.tiles]
+        return RampStore(Path(self.folder) / f"ramps-{stage}", self.plan.shape, tiles)
 
     def path(self, name) -> Path:
         """Return the path of a result of a task.
@@ -103,112 +167,186 @@ class Segment:
         """
         return Path(self.folder) / name
 
+    def note_path(self, stage, number) -> Path:
+        """Return the path of the note of a task; it is there when the task is done.
 
-def run_segment(segment: Segment, report=lambda task: None):
-    """Apply Stage 1 to a segment, one task after the other.
+        Parameters
+        ----------
+        stage : str
+        number : int
+
+        Returns
+        -------
+        pathlib.Path
+        """
+        return self.path(f"{stage}-{number:03d}.npz")
+
+    def write_note(self, stage, number, **arrays) -> None:
+        """Say that a task is done, and keep arrays that it has found.
+
+        Parameters
+        ----------
+        stage : str
+        number : int
+        **arrays
+            By name.
+        """
+        with atomic.file(self.note_path(stage, number)) as unfinished, open(unfinished, "wb") as file:
+            np.savez(file, **arrays)
+
+    def noted(self, stage, number, name) -> np.ndarray:
+        """Return an array that a task has noted.
+
+        Parameters
+        ----------
+        stage : str
+        number : int
+        name : str
+
+        Returns
+        -------
+        array
+        """
+        with np.load(self.note_path(stage, number)) as note:
+            return note[name]
+
+    def noted_by_all(self, stage, name, axis=0) -> np.ndarray:
+        """Return the arrays that the tasks of a stage have noted, one behind the other.
+
+        Parameters
+        ----------
+        stage : str
+        name : str
+        axis : int
+            Along which they are put together.
+
+        Returns
+        -------
+        array
+        """
+        count = dict(self.stages)[stage]
+        return np.concatenate([self.noted(stage, number, name) for number in range(count)], axis=axis)
+
+
+def read_product(segment: Segment, name, kind, arrays, stage):
+    """Put a product together from a header and from arrays that were noted tile by tile.
 
     Parameters
     ----------
     segment : Segment
-    report : callable
-        Called with the name of each task when it is done.
+    name : str
+        Of the product, such as ``"rateints"``: the header is in ``<name>.fits``, arrays are noted as ``<name>_data``.
+    kind : str
+        Its data model.
+    arrays : sequence of str
+        Those that it may have.
+    stage : str
+        Whose tasks have noted them.
+
+    Returns
+    -------
+    stdatamodels.jwst.datamodels.JwstDataModel
+    """
+    product = models.read(segment.path(f"{name}.fits"), kind=kind)
+    with np.load(segment.note_path(stage, 0)) as note:
+        there = [array for array in arrays if f"{name}_{array}" in note]
+    for array in there:
+        setattr(product, array, segment.noted_by_all(stage, f"{name}_{array}", axis=-1))
+    restore_window(segment, product)
+    product.meta.filename = Path(segment.uncal).name
+    return product
+
+
+def rates_of(segment: Segment):
+    """Put the tiles together to the rates, once all tasks are done.
+
+    Parameters
+    ----------
+    segment : Segment
 
     Returns
     -------
     rate : ImageModel
-        Rates of the whole segment, after gain_scale.
+        Rates of the whole segment, DN/s, (row, column), after gain_scale if it is wanted.
     rateints : CubeModel
-        Rates of each integration.
+        Rates of each integration, DN/s, (integration, row, column). With more than one tile both are without
+        PRIMECRS, the rate of primary cosmic rays: the step counts a tile's halo too, and does not tell where.
     """
-    for number in range(len(segment.plan.blocks)):
-        run_block(segment, number)
-        report(f"block {number}")
-    find_background(segment)
-    report("background")
-    for number in range(len(segment.plan.tiles)):
-        run_tile(segment, number)
-        report(f"tile {number}")
-    return assemble(segment)
+    products = []
+    for name, kind in (("rate", "ImageModel"), ("rateints", "CubeModel")):
+        product = read_product(segment, name, kind, _CUBE, segment.stages[-1][0])
+        _forget_primary_rays(segment, product)
+        if "gain_scale" in segment.wanted:
+            product = steps.apply(product, "gain_scale", copy=False, **segment.parameters.get("gain_scale", {}))
+        products.append(product)
+    return tuple(products)
 
 
-def run_block(segment: Segment, number: int) -> None:
-    """Apply the steps up to dark current to a block of integrations, and put the ramps into the store."""
-    note = segment.path(f"block-{number:03d}.npz")
-    if note.exists():
-        return
-    start, stop = segment.plan.blocks[number]
-    model = models.read(segment.uncal, slice(start, stop))
-    model = _apply(segment, _BEFORE, model)
-    segment.store.write(start, model.data, model.groupdq)
-    if number == 0:  # header, times and flags of pixels are those of every block
-        with atomic.file(segment.path("frame.fits")) as unfinished:
-            _frame_of(segment, model).save(str(unfinished))
-    ends = model.data[:, [0, -1]]
-    ignore = one_over_f.saturated_ramps(model.groupdq)
-    average = model.average_dark_current if model.hasattr("average_dark_current") else np.zeros(0)
-    with atomic.file(note) as unfinished, open(unfinished, "wb") as file:
-        np.savez(file, ends=ends, ignore=ignore, pixeldq=model.pixeldq, average_dark_current=average)
-    model.close()
+@contextlib.contextmanager
+def ramp_of(segment: Segment, integrations=None, mapped=False):
+    """Yield the ramp after the last step, once all tasks are done.
+
+    Parameters
+    ----------
+    segment : Segment
+        One that gives ramps.
+    integrations : slice, optional
+        With a start and a stop; all by default.
+    mapped : bool
+        Leave data and flags on disk, in the segment's folder, until they are looked at: for saving what does not fit
+        into memory.
+
+    Yields
+    ------
+    RampModel
+        Data (DN), (integration, group, row, column), and flags.
+    """
+    from stdatamodels.jwst.datamodels import RampModel
+
+    stage = "clean" if segment.cleans else segment.stages[-1][0]
+    integrations = integrations or slice(0, segment.plan.shape[0])
+    with models.read(segment.path(f"frame-{stage}.fits")) as frame, contextlib.ExitStack() as files:
+        ramp = RampModel()
+        ramp.update(frame)
+        if mapped:
+            ramp.data, ramp.groupdq = _mapped(segment, stage, integrations, files)
+        else:
+            ramp.data, ramp.groupdq = segment.store(stage).read_frames(integrations)
+        tiled = "tile" in dict(segment.stages)
+        ramp.pixeldq = segment.noted_by_all("tile", "pixeldq", axis=-1) if tiled else frame.pixeldq.copy()
+        if frame.hasattr("average_dark_current"):
+            ramp.average_dark_current = segment.noted("block", 0, "average_dark_current")
+        with models.read(segment.path("frame-block.fits")) as first:
+            ramp.int_times = np.array(first.int_times)[integrations]
+        models.number(ramp, frame.meta.exposure.integration_start + integrations.start, len(ramp.data))
+        restore_window(segment, ramp)
+        _forget_primary_rays(segment, ramp)
+        ramp.meta.filename = Path(segment.uncal).name
+        yield ramp
 
 
-def find_background(segment: Segment) -> None:
-    """Find the background of the segment from the first and last groups of all its integrations."""
-    path = segment.path("background.npy")
-    if path.exists() or "one_over_f" in segment.skip:
-        return
-    with models.read(segment.path("frame.fits")) as frame:
-        frame.data = np.concatenate([noted(segment, k, "ends") for k in range(len(segment.plan.blocks))])
-        half_width = segment.parameters.get("one_over_f", {}).get("half_width", trace.HALF_WIDTH)
-        mask = trace.background(frame, half_width)
-    with atomic.file(path) as unfinished:
-        np.save(unfinished, mask)
+def _mapped(segment, stage, integrations, files):
+    """Data and flags as files in the byte order of FITS, so that they are saved without being changed in memory."""
+    arrays = []
+    for name, dtype in (("data", ">f4"), ("groupdq", "u1")):
+        path = segment.path(f"whole.{name}")
+        files.callback(path.unlink, missing_ok=True)
+        shape = (integrations.stop - integrations.start, *segment.plan.shape[1:])
+        arrays.append(np.memmap(path, dtype, "w+", shape=shape))
+    with atomic.explain_full_disk(segment.folder):
+        for index in range(integrations.start, integrations.stop):
+            for whole, frame in zip(arrays, segment.store(stage).read_frames(slice(index, index + 1)), strict=True):
+                whole[index - integrations.start] = frame[0]
+    return [np.memmap(array.filename, array.dtype, "r", shape=array.shape) for array in arrays]
 
 
-def noted(segment: Segment, number: int, name: str) -> np.ndarray:
-    """Return an array that the task of a block has noted."""
-    with np.load(segment.path(f"block-{number:03d}.npz")) as note:
-        return note[name]
+def _forget_primary_rays(segment, model):
+    if len(segment.plan.tiles) > 1:
+        model.meta.exposure.primary_cosmic_rays = None
 
 
-def run_tile(segment: Segment, number: int) -> None:
-    """Apply the steps from the 1/f correction on to a tile of columns, and keep the rates of its own columns."""
-    path = segment.path(f"tile-{number:03d}.npz")
-    if path.exists():
-        return
-    tile = segment.plan.tiles[number]
-    model = models.read(segment.path("frame.fits"))
-    columns = slice(tile.first, tile.last)
-    model.data, model.groupdq = segment.store.read(number)
-    model.pixeldq = model.pixeldq[:, columns]
-    if model.hasattr("average_dark_current"):
-        model.average_dark_current = model.average_dark_current[:, columns]
-    window = model.meta.subarray
-    window.xstart, window.xsize = (window.xstart or 1) + tile.first, tile.last - tile.first
-    if "one_over_f" not in segment.skip:
-        _remove_one_over_f(segment, model, columns)
-    rest = tuple(step for step in _AFTER if step not in ("one_over_f", "ramp_fit", "gain_scale"))
-    model = _apply(segment, rest, model)
-    own = slice(tile.start - tile.first, tile.stop - tile.first)
-    found = _counts(model.groupdq[..., own])
-    for kind, product in zip(("rate", "rateints"), _fit(segment, model), strict=True):
-        found |= {f"{kind}_{name}": getattr(product, name)[..., own] for name in _CUBE if product.hasattr(name)}
-        if number == 0:
-            with atomic.file(segment.path(f"{kind}.fits")) as unfinished:
-                product.save(str(unfinished))
-        product.close()
-    with atomic.file(path) as unfinished, open(unfinished, "wb") as file:
-        np.savez(file, **found)
-
-
-def _counts(groupdq):
-    """Samples that are saturated, and those in which a jump was found."""
-    from stdatamodels.jwst.datamodels import dqflags
-
-    return {name: np.count_nonzero(groupdq & dqflags.group[flag]) for name, flag in COUNTED.items()}
-
-
-def counts(segment: Segment) -> dict[str, int]:
-    """Return how many samples of the segment are saturated, and in how many a jump was found, once all tiles are done.
+def counts(segment: Segment) -> dict:
+    """Count the samples of the segment that are saturated, and those in which a jump was found, once all is done.
 
     Parameters
     ----------
@@ -216,18 +354,18 @@ def counts(segment: Segment) -> dict[str, int]:
 
     Returns
     -------
-    dict of str to int
-        ``saturated`` and ``jumps``: samples, (integration, group, row, column).
+    dict
+        ``saturated`` and ``jumps``: samples, (integration, group, row, column); ``method``: how jumps were found; all
+        None if jumps were not looked for.
     """
-    totals = dict.fromkeys(COUNTED, 0)
-    for number in range(len(segment.plan.tiles)):
-        with np.load(segment.path(f"tile-{number:03d}.npz")) as tile:
-            totals = {name: total + int(tile[name]) for name, total in totals.items()}
-    return totals
+    if "tile" not in dict(segment.stages):
+        return dict.fromkeys((*COUNTED, "method"))
+    found = {name: int(sum(segment.noted_by_all("tile", name))) for name in COUNTED}
+    return found | {"method": str(segment.noted("tile", 0, "method")) if "jump" in segment.wanted else None}
 
 
 def refuse_whole_frames(segment: Segment) -> None:
-    """Check that nothing is asked for, not even by the step's parameter reference, that tiles of columns cannot give.
+    """Check that nothing is asked for, not even by a parameter reference, that pieces of a segment cannot give.
 
     Parameters
     ----------
@@ -236,83 +374,56 @@ def refuse_whole_frames(segment: Segment) -> None:
     Raises
     ------
     ValueError
-        If the jump step would look at more than a pixel's history and its neighbours; the message says what to set.
+        If a step would look at more than is written down in `plan.LOOKS_AT`; the message says what to set.
     """
-    if "jump" in segment.skip:
-        return
     with models.read(segment.uncal, slice(0, 1)) as model:
-        config, _ = steps.step_class("jump").build_config(model, **segment.parameters.get("jump", {}))
-    for name, why in _WHOLE_FRAMES.items():
-        if config.get(name):
-            raise ValueError(
-                f"jump.{name} is {config[name]}: it {why}, and columns cut into tiles cannot give the result of the "
-                f"stock step. Calibrate with jump.{name}={type(config[name])(0)}, or with the stock pipeline"
-            )
+        for step in set(_WHOLE_FRAMES) & set(segment.wanted):
+            configured = steps.configured(model, step, segment.parameters.get(step, {}))
+            for name, why in _WHOLE_FRAMES[step].items():
+                value = getattr(configured, name)
+                if value:
+                    raise _refused(step, name, value, why, type(value)(0))
+            if getattr(configured, "background_method", None) == "median_image":
+                why = "subtracts a median over all integrations from whole frames, within the step"
+                raise _refused(step, "background_method", "median_image", why, "median")
 
 
-def assemble(segment: Segment):
-    """Put the tiles together.
+def _refused(step, name, value, why, instead):
+    return ValueError(
+        f"{step}.{name} is {value}: it {why}, and a segment in pieces cannot give the result of the stock step. "
+        f"Calibrate with {step}.{name}={instead}, or with the stock pipeline, in the memory of the whole segment"
+    )
+
+
+def restore_window(segment: Segment, model) -> None:
+    """Make the header of a model tell the columns of the segment, not those of a tile.
 
     Parameters
     ----------
     segment : Segment
+    model : stdatamodels.jwst.datamodels.JwstDataModel
+        Changed in place.
+    """
+    with models.read(segment.path("frame-block.fits")) as frame:
+        window = frame.meta.subarray
+        model.meta.subarray.xstart, model.meta.subarray.xsize = window.xstart, window.xsize
+
+
+def frame_of(segment: Segment, model):
+    """Cut one integration out of the first block, as a ramp whose header and times are those of the whole segment.
+
+    Parameters
+    ----------
+    segment : Segment
+    model : RampModel
+        The first block.
 
     Returns
     -------
-    rate : ImageModel
-        Rates of the whole segment, after gain_scale.
-    rateints : CubeModel
-        Rates of each integration. Both are without PRIMECRS, the rate of primary cosmic rays: the step counts a
-        tile's halo too, and does not tell where.
+    RampModel
     """
-    tiles = [np.load(segment.path(f"tile-{k:03d}.npz")) for k in range(len(segment.plan.tiles))]
-    products = []
-    with models.read(segment.path("frame.fits")) as frame:
-        window = frame.meta.subarray.xstart, frame.meta.subarray.xsize
-    for kind in ("rate", "rateints"):
-        product = models.read(segment.path(f"{kind}.fits"), kind={"rate": "ImageModel", "rateints": "CubeModel"}[kind])
-        for name in _CUBE:
-            if f"{kind}_{name}" in tiles[0]:
-                setattr(product, name, np.concatenate([tile[f"{kind}_{name}"] for tile in tiles], axis=-1))
-        product.meta.subarray.xstart, product.meta.subarray.xsize = window
-        product.meta.exposure.primary_cosmic_rays = None
-        product.meta.filename = Path(segment.uncal).name
-        products.append(product)
-    for tile in tiles:
-        tile.close()
-    return tuple(products)
-
-
-def _apply(segment, wanted, model):
-    for step in wanted:
-        if step not in segment.skip:
-            model = steps.apply(model, step, copy=False, **segment.parameters.get(step, {}))
-    return model
-
-
-def _frame_of(segment, model):
-    """One integration as a ramp whose header, integration times and flags of pixels are those of the whole segment."""
     frame = models.cut(model, integrations=slice(0, 1))
     models.number(frame, frame.meta.exposure.integration_start, segment.plan.shape[0])
     with fits.open(segment.uncal) as hdus:
         frame.int_times = np.array(hdus["INT_TIMES"].data)
     return frame
-
-
-def _remove_one_over_f(segment, model, columns):
-    mask = np.load(segment.path("background.npy"))[:, columns]
-    if not mask.any():
-        return
-    blocks = range(len(segment.plan.blocks))
-    ignore = np.concatenate([noted(segment, number, "ignore") for number in blocks])[..., columns]
-    odd_even = segment.parameters.get("one_over_f", {}).get("odd_even", False)
-    one_over_f.remove_columns(model.data, mask, out=model.data, odd_even=odd_even, ignore=ignore)
-
-
-def _fit(segment, model):
-    """Rates and rates per integration, after gain_scale."""
-    products = steps.fit_ramps(model, **segment.parameters.get("ramp_fit", {}))
-    if "gain_scale" in segment.skip:
-        return products
-    parameters = segment.parameters.get("gain_scale", {})
-    return tuple(steps.apply(product, "gain_scale", copy=False, **parameters) for product in products)

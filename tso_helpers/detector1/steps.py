@@ -12,7 +12,19 @@ from importlib import import_module
 
 from .. import one_over_f, trace
 
-__all__ = ["STEPS", "apply", "check_parameters", "fit_ramps", "load_steps", "run", "step_class", "steps_until"]
+__all__ = [
+    "OPTIONAL",
+    "ORDER",
+    "STEPS",
+    "apply",
+    "check_parameters",
+    "configured",
+    "fit_ramps",
+    "load_steps",
+    "run",
+    "step_class",
+    "steps_until",
+]
 
 STEPS = (
     "dq_init",
@@ -28,6 +40,12 @@ STEPS = (
 )
 """The steps in order. After ``ramp_fit`` and ``gain_scale`` there are rates per integration (rateints), not ramps."""
 
+OPTIONAL = ("clean_flicker_noise",)
+"""Steps of the pipeline that are left out unless they are asked for."""
+
+ORDER = (*STEPS[: STEPS.index("ramp_fit")], *OPTIONAL, *STEPS[STEPS.index("ramp_fit") :])
+"""All of them, each at its place."""
+
 _CLASSES = {
     "dq_init": "jwst.dq_init.DQInitStep",
     "saturation": "jwst.saturation.SaturationStep",
@@ -36,6 +54,7 @@ _CLASSES = {
     "linearity": "jwst.linearity.LinearityStep",
     "dark_current": "jwst.dark_current.DarkCurrentStep",
     "jump": "jwst.jump.JumpStep",
+    "clean_flicker_noise": "jwst.clean_flicker_noise.CleanFlickerNoiseStep",
     "ramp_fit": "jwst.ramp_fitting.RampFitStep",
     "gain_scale": "jwst.gain_scale.GainScaleStep",
 }
@@ -90,8 +109,8 @@ def check_parameters(parameters):
     if not isinstance(parameters, dict):
         raise TypeError(f"parameters={parameters!r}: {example}")
     for step, values in parameters.items():
-        if step not in STEPS:
-            raise ValueError(f"parameters for {step!r}: the steps are {', '.join(STEPS)}")
+        if step not in ORDER:
+            raise ValueError(f"parameters for {step!r}: the steps are {', '.join(ORDER)}")
         if not isinstance(values, dict):
             raise TypeError(f"parameters of {step} are {values!r}: {example}")
         known = _ONE_OVER_F if step == "one_over_f" else step_class(step).load_spec_file()
@@ -106,7 +125,7 @@ def step_class(step):
     Parameters
     ----------
     step : str
-        One of `STEPS`, but for ``"one_over_f"``, which is ours.
+        One of `ORDER`, but for ``"one_over_f"``, which is ours.
 
     Returns
     -------
@@ -132,7 +151,7 @@ def apply(model, step, *, copy=True, **parameters):
     model : stdatamodels.jwst.datamodels.RampModel
         Ramp after the steps before; for ``"gain_scale"``, the rates (ImageModel or CubeModel).
     step : str
-        One of `STEPS`.
+        One of `ORDER`.
     copy : bool
         Work on a copy, as ``Step.call`` does. False is for a model that nobody needs any longer: it halves the memory,
         and the model given is then in an undefined state.
@@ -149,15 +168,16 @@ def apply(model, step, *, copy=True, **parameters):
     ValueError
         If there is no such step, or it has no such parameter.
     """
-    steps_until(step)
+    if step not in ORDER:
+        raise ValueError(f"no step {step!r}: choose from {', '.join(ORDER)}")
     check_parameters({step: parameters})
     if copy:
         model = model.copy()
     if step == "one_over_f":
         return _remove_one_over_f(model, **parameters)
     if step != "ramp_fit":
-        return _instance(model, step, parameters).run(model)
-    rate, rateints = _instance(model, step, parameters).run(model)
+        return configured(model, step, parameters).run(model)
+    rate, rateints = configured(model, step, parameters).run(model)
     rate.close()
     return rateints
 
@@ -185,7 +205,7 @@ def fit_ramps(model, **parameters):
         If the step has no such parameter.
     """
     check_parameters({"ramp_fit": parameters})
-    return _instance(model, "ramp_fit", parameters).run(model)
+    return configured(model, "ramp_fit", parameters).run(model)
 
 
 def run(model, until, since=None, *, copy=True, parameters=None):
@@ -239,16 +259,30 @@ def load_steps():
     Each step ends with a garbage collection, several times in a run of steps, and most of its time would go into the
     hundred thousands of objects that belong to imported modules and never die. They are taken out of its sight, once.
     """
-    for step in _CLASSES:
+    for step in _CLASSES.keys() - OPTIONAL:
         step_class(step)
     gc.collect()
     gc.freeze()
 
 
-def _instance(model, step, parameters):
+def configured(model, step, parameters):
     """Make the step as ``Step.call`` makes it, parameter references included, but with a parent.
 
     A step that has a parent takes itself for a part of a pipeline and works on its input instead of on a copy.
+
+    Parameters
+    ----------
+    model : stdatamodels.jwst.datamodels.RampModel
+        Its header chooses the parameter reference.
+    step : str
+        One of `ORDER`, but for ``"one_over_f"``.
+    parameters : dict
+        Parameters that differ from those.
+
+    Returns
+    -------
+    jwst.stpipe.Step
+        Every parameter is an attribute of it.
     """
     cls = step_class(step)
     config, config_file = cls.build_config(model, **parameters)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from .. import detector1
 from ..detector1 import exposure
+from ..detector1.steps import OPTIONAL, ORDER
 from . import crds, logs
 
-__all__ = ["calibrate", "plan"]
+__all__ = ["calibrate", "plan", "settings"]
 
 
-def calibrate(obs, out, parameters=None, skip=(), **how):
+def calibrate(obs, out, how=None, **resources):
     """Apply Stage 1 to all segments of an observation, from raw ramps to rates, in bounded memory.
 
     Parameters
@@ -20,11 +21,9 @@ def calibrate(obs, out, parameters=None, skip=(), **how):
     obs : Observation
     out : path-like
         Folder of the products.
-    parameters : dict of dict, optional
-        Parameters of steps that differ from the pipeline's.
-    skip : sequence of str
-        Steps that are left out.
-    **how
+    how : tso_helpers.detector1.exposure.Settings, optional
+        From `settings`; the pipeline's parameters by default.
+    **resources
         ``workers``, ``memory``, ``scheduler``, ``progress``, see `tso_helpers.detector1.calibrate`.
 
     Returns
@@ -32,51 +31,68 @@ def calibrate(obs, out, parameters=None, skip=(), **how):
     dict
         The summary, see `tso_helpers.detector1.calibrate`, which also tells what is raised.
     """
-    return exposure.calibrate(obs.files, out, settings(obs, parameters, skip), **how)
+    return exposure.calibrate(obs.files, out, how or settings(obs), **resources)
 
 
-def plan(obs, out, parameters=None, skip=(), **how):
+def plan(obs, out, how=None, **resources):
     """Return what `calibrate` would do, with the same arguments, and do nothing of it.
 
     Parameters
     ----------
     obs : Observation
     out : path-like
-    parameters : dict of dict, optional
-    skip : sequence of str
-    **how
+    how : tso_helpers.detector1.exposure.Settings, optional
+    **resources
         ``workers`` and ``memory``; all as for `calibrate`.
 
     Returns
     -------
     list of tso_helpers.detector1.exposure.Job
     """
-    return exposure.make_jobs(obs.files, out, settings(obs, parameters, skip), **how)
+    return exposure.make_jobs(obs.files, out, how or settings(obs), **resources)
 
 
-def settings(obs, parameters=None, skip=()) -> exposure.Settings:
+def settings(obs, parameters=None, skip=(), extra=(), until="gain_scale") -> exposure.Settings:
     """Return the settings with which an observation is calibrated.
 
     Parameters
     ----------
     obs : Observation
     parameters : dict of dict, optional
+        Parameters of steps that differ from the pipeline's: ``{"jump": {"rejection_threshold": 10}}``.
     skip : sequence of str
-        As for `calibrate`.
+        Steps that are left out.
+    extra : sequence of str
+        Steps that are left out otherwise: ``["clean_flicker_noise"]``.
+    until : str
+        The last step; before ``"ramp_fit"`` the products are ramps.
 
     Returns
     -------
     tso_helpers.detector1.exposure.Settings
+
+    Raises
+    ------
+    ValueError
+        If there is no such step or parameter; the message lists those that there are.
     """
     parameters = detector1.check_parameters(parameters)
-    skip = tuple(name for name in detector1.STEPS if name in {detector1.steps_until(step)[-1] for step in skip})
+    for step in (*skip, *extra, until):
+        if step not in ORDER:
+            raise ValueError(f"no step {step!r}: choose from {', '.join(ORDER)}")
+    if unknown := sorted(set(extra) - set(OPTIONAL)):
+        raise ValueError(
+            f"{', '.join(unknown)}: done anyway, unless skipped; to be added there is {', '.join(OPTIONAL)}"
+        )
+    skip, extra = (tuple(step for step in ORDER if step in chosen) for chosen in (skip, extra))
+    if until in OPTIONAL and until not in extra:
+        extra = (*extra, until)
 
     def identity(file):
-        made_of = obs.identity(file.detector, file.segment, parameters=parameters)
-        return made_of | ({"skip": list(skip)} if skip else {})
+        return obs.identity(file.detector, file.segment, parameters=parameters)
 
     prepare = partial(_prepare, obs.crds, obs.scratch / "logs", obs.name)
-    return exposure.Settings(parameters, skip, identity, prepare, obs.scratch, partial=True)
+    return exposure.Settings(parameters, skip, extra, until, identity, prepare, obs.scratch, partial=True)
 
 
 def _prepare(configuration: dict, log_folder: Path, owner: str) -> None:

@@ -85,6 +85,7 @@ def test_products_and_summary(places, reference):
     assert [entry["name"] for entry in summary["segments"]] == ["NRS1 segment 1", "NRS1 segment 2"]
     for entry in summary["segments"]:
         assert entry["jumps"] > 0
+        assert entry["method"] == "two-point differences"
         assert entry["seconds"] > 0
         assert 1e8 < entry["peak_memory"] < 1.5e9
         assert set(entry["products"]) < set(names)
@@ -105,6 +106,40 @@ def test_what_is_there_is_not_done_again(places, reference):
     entries = json.loads((out / "summary.json").read_text())["segments"]
     assert all(entry["done before"] and entry["jumps"] > 0 for entry in entries)  # the numbers of then
     assert "products are current" in run(places, out, "--dry-run")
+
+
+@pytest.mark.slow
+def test_ramps_are_a_product_too(places, reference, tmp_path):
+    """With ``--until`` before ramp_fit; the ramp is the one to which the steps of `Observation.after` lead."""
+    import tso_helpers as tso
+
+    said = run(places, tmp_path, "--until", "jump")
+    path = tmp_path / next(line.split()[-1] for line in said.splitlines() if "segment 2" in line)
+    assert path.name.endswith("-seg002_nrs1_jump.fits")
+    ramp = tso.open_observation(places[0], root=tmp_path / "root").after("jump", "NRS1", 2)
+    with tso.files.models.read(path) as found:
+        np.testing.assert_array_equal(found.data, ramp.data)
+        np.testing.assert_array_equal(found.groupdq, ramp.groupdq)
+        assert found.meta.exposure.integration_start == ramp.meta.exposure.integration_start
+    assert not scratch(places)
+
+
+@pytest.mark.slow
+def test_the_pipelines_own_correction_is_an_option(places, reference, tmp_path):
+    run(places, tmp_path, "--clean-flicker-noise", "--set", "clean_flicker_noise.background_method=None")
+    name = sorted(path.name for path in reference[0].glob("*.fits"))[1]
+    with fits.open(tmp_path / name) as ours, fits.open(reference[0] / name) as other:
+        assert ours[0].header["S_CLNFNS"] == "COMPLETE"
+        assert not np.array_equal(ours["SCI"].data, other["SCI"].data, equal_nan=True)
+    said = run(
+        places,
+        tmp_path / "x",
+        "--clean-flicker-noise",
+        "--set",
+        "clean_flicker_noise.background_method=median_image",
+        code=1,
+    )
+    assert "median over all integrations" in said
 
 
 @pytest.mark.slow

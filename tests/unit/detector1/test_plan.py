@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tso_helpers.detector1.plan import HALO, LOOKS_AT, make_plan
-from tso_helpers.detector1.steps import STEPS
+from tso_helpers.detector1.steps import ORDER
 
 FULL = (155, 70, 32, 2048)
 
@@ -52,4 +52,4 @@ def test_what_is_no_ramp_is_refused(shape):
 
 
 def test_what_every_step_looks_at_is_written_down():
-    assert tuple(LOOKS_AT) == STEPS
+    assert tuple(LOOKS_AT) == ORDER
