@@ -141,6 +141,7 @@ def calibrate(files, out, settings=None, *, workers=1, memory=1.5e9, scheduler=N
     settings, begin = settings or Settings(), time.monotonic()
     jobs = make_jobs(files, out, settings, memory=memory, workers=workers)
     out, scratch = Path(out), _scratch(out, settings)
+    _refuse(jobs, settings.prepare)
     scratch.mkdir(parents=True, exist_ok=True)
     with lock.hold(scratch.with_name(f"{scratch.name}.lock"), wait=False):
         _remove_others(scratch, jobs)
@@ -148,9 +149,6 @@ def calibrate(files, out, settings=None, *, workers=1, memory=1.5e9, scheduler=N
         _require_resources(jobs, scratch, memory, workers if scheduler is None else 0)
         done, left = {}, [job for job in jobs if not job.is_done]
         if left:
-            _prepare(settings.prepare)
-            for job in left:
-                refuse_whole_frames(job.segment)
             with _pool(workers, memory, scheduler, progress) as pool:
                 done = _run_all(left, pool, settings.prepare, progress)
         atomic.remove_tree(scratch)
@@ -469,6 +467,15 @@ def _identity(file, settings) -> dict:
         if (value := getattr(settings, name)) != plain:
             made_of = made_of | {name: value if isinstance(value, str) else list(value)}
     return made_of
+
+
+def _refuse(jobs, prepare) -> None:
+    """Refuse what pieces of a segment cannot give; the steps' own parameter references have a say in it."""
+    left = [job for job in jobs if not job.is_done]
+    if left:
+        _prepare(prepare)
+    for job in left:
+        refuse_whole_frames(job.segment)
 
 
 def _remove_others(scratch, jobs) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from astropy.io import fits
 
-__all__ = ["cut", "number", "read"]
+__all__ = ["cut", "cut_rates", "number", "read"]
 
 
 def read(path, integrations=None, kind="RampModel"):
@@ -124,6 +124,36 @@ def _describe_cut(part, ramp, integrations, groups, columns):
     number(part, (exposure.integration_start or 1) + integrations.indices(len(ramp.data))[0], count)
     window.xstart = (window.xstart or 1) + columns.indices(ramp.data.shape[3])[0]
     window.xsize = part.data.shape[3]
+
+
+def cut_rates(rates, integrations):
+    """Cut some integrations out of rates.
+
+    Parameters
+    ----------
+    rates : stdatamodels.jwst.datamodels.CubeModel
+        (integration, row, column); left as it is.
+    integrations : slice
+        Zero-based, contiguous.
+
+    Returns
+    -------
+    CubeModel
+        Arrays copied; header and times are those of the integrations that were kept.
+
+    Examples
+    --------
+    >>> from stdatamodels.jwst.datamodels import CubeModel
+    >>> cut_rates(CubeModel((10, 4, 40)), slice(2, 5)).shape
+    (3, 4, 40)
+    """
+    part = type(rates)()
+    part.update(rates)
+    for name in ("data", "err", "dq", "var_poisson", "var_rnoise", "int_times"):
+        if rates.hasattr(name):
+            setattr(part, name, getattr(rates, name)[integrations].copy())
+    number(part, (rates.meta.exposure.integration_start or 1) + integrations.start, len(part.data))
+    return part
 
 
 def number(model, first, count):

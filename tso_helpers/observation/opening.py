@@ -23,7 +23,7 @@ from ..instrument import NIRSPEC_G395H
 from . import checkpoints, crds, logs, published
 from .places import data_root, mast_folder, scratch_folder
 from .published import Example, Transit
-from .ramp_after import RAW, Request, our_code, ramp_after
+from .ramp_after import PIECES, RAW, Request, our_code, prune_pieces, ramp_after
 
 __all__ = ["NAMED", "Observation", "crds_exports", "open_observation", "prune"]
 
@@ -177,6 +177,7 @@ def prune(folder, root=None) -> int:
     for place in (Path(folder), scratch_folder(folder, root)):
         try:
             freed += checkpoints.prune(place / "checkpoints")
+            freed += prune_pieces(place / PIECES)
         except OSError as error:
             kept.append(str(error))
         for log in (place / "logs").glob("*.log"):
@@ -329,8 +330,9 @@ class Observation:
         segment : int
             One-based.
         integrations : slice or int, optional
-            Zero-based, contiguous: only these are read and calibrated, so a small machine can look into a large file.
-            The mask of ``"one_over_f"`` and a jump detection across integrations then know only these.
+            Zero-based, contiguous: only these are kept in memory, so a small machine can look into a large file. Steps
+            up to ``"dark_current"`` are applied to just these. The steps from ``"one_over_f"`` on look at all
+            integrations, so the whole segment is calibrated, in pieces if it is large: minutes, with a progress bar.
         parameters : dict of dict, optional
             Parameters of steps that differ from the pipeline's: ``{"jump": {"rejection_threshold": 10}}``.
 

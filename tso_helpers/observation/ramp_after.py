@@ -1,18 +1,25 @@
-"""The ramp of a segment after a step: from the latest checkpoint or the raw file, through the steps in between."""
+"""The ramp of a segment after a step: from the latest checkpoint or the raw file, through the steps in between.
+
+From the 1/f correction on, a step looks at all integrations of the segment. So these steps are always applied to the
+whole segment, also when only some integrations are asked for: otherwise the mask would be another, and with fewer than
+100 integrations jumps would be found by another method. A segment that is small enough goes through in one piece, a
+larger one in many (`tso_helpers.detector1.tasks`), with the same result.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from .. import detector1, instrument, one_over_f, trace
-from ..files import level1b, models
+from ..detector1 import plan, segment, tasks
+from ..files import atomic, level1b, lock, models
 from . import checkpoints
 
-__all__ = ["RAW", "Request", "our_code", "ramp_after"]
+__all__ = ["PIECES", "RAW", "Request", "our_code", "prune_pieces", "ramp_after"]
 
 #: This "step" is the ramp as it was downloaded.
 RAW = "uncal"
@@ -20,6 +27,10 @@ RAW = "uncal"
 _INTEGRATION_BY_INTEGRATION = detector1.STEPS[: detector1.STEPS.index("one_over_f")]
 _OURS = detector1.STEPS[detector1.STEPS.index("one_over_f") :]
 _RATES = ("ramp_fit", "gain_scale")
+#: Bytes that calibrating a segment may take, beside the ramp that is asked for.
+MEMORY = 1.2e9
+#: Folder, beside the checkpoints, of segments that are being calibrated in pieces.
+PIECES = "pieces"
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,7 @@ class Request:
 
 
 def ramp_after(request: Request, step: str, store: checkpoints.Checkpoints):
-    """Return the ramp after a step, and keep it as a checkpoint if it was not one.
+    """Return the ramp after a step, and keep it as a checkpoint if it was not one and is not too large.
 
     Parameters
     ----------
@@ -61,26 +72,93 @@ def ramp_after(request: Request, step: str, store: checkpoints.Checkpoints):
     """
     if step == RAW:
         return models.read(request.file.path, request.integrations)
+    if step in _INTEGRATION_BY_INTEGRATION:
+        model = _in_one_piece(request, step, store)
+    elif (model := _read_checkpoint(request, step, store)) is None:
+        whole = replace(request, integrations=None)
+        if _is_small(request.file.shape):
+            model = _part(_in_one_piece(whole, step, store), request.integrations)
+        else:
+            model = _in_pieces(request, step, store)
+    model.meta.filename = request.file.path.name  # saving as a checkpoint has changed it
+    return model
+
+
+def _in_one_piece(request, step, store):
+    """The ramp from the latest checkpoint on, all of it in memory."""
     wanted = detector1.steps_until(step)
-    names = {done: _checkpoint_name(request, done, store) for done in wanted}
     for done in reversed(wanted):
-        if (model := _read_checkpoint(request, done, names[done], store)) is not None:
+        if (model := _read_checkpoint(request, done, store)) is not None:
             break
     else:
         model, done = models.read(request.file.path, request.integrations), None
     if done != step:
         model = detector1.run(model, step, done, copy=False, parameters=_until(request.parameters, step))
-        store.keep(names[step], lambda path: model.save(str(path)), _bytes(model))
-    model.meta.filename = request.file.path.name  # saving as a checkpoint has changed it
+        _keep(request, step, store, model)
     return model
 
 
-def _read_checkpoint(request, step, name, store):
+def _in_pieces(request, step, store):
+    """The integrations asked for, from the whole segment that goes through its steps in pieces."""
+    name = _checkpoint_name(replace(request, integrations=None), step, store)
+    folder = store.folder.with_name(PIECES) / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    cut = plan.make_plan(request.file.shape, MEMORY)
+    pieces = segment.Segment(request.file.path, folder, cut, _until(request.parameters, step), until=step)
+    with lock.hold(folder.with_name(f"{name}.lock"), remove=True):
+        if (model := _read_checkpoint(request, step, store)) is not None:  # another kernel was at it
+            return model
+        segment.refuse_whole_frames(pieces)
+        _run(pieces, f"{request.file.detector} segment {request.file.segment}, all of it, up to {step}")
+        if pieces.gives_rates:
+            rate, rates = segment.rates_of(pieces)
+            rate.close()
+            _keep(replace(request, integrations=None), step, store, rates)
+            model = _part(rates, request.integrations)
+        else:
+            with segment.ramp_of(pieces, request.integrations) as model:
+                _keep(request, step, store, model)
+        atomic.remove_tree(folder)
+    return model
+
+
+def _run(pieces, description):
+    from tqdm.auto import tqdm
+
+    work = [(stage, number) for stage, count in pieces.stages for number in range(count)]
+    for stage, number in tqdm(work, desc=description, unit="piece"):
+        tasks.do(pieces, stage, number)
+
+
+def _is_small(shape) -> bool:
+    """Whether a segment is calibrated in one piece within `MEMORY`."""
+    try:
+        cut = plan.make_plan(shape, MEMORY)
+    except ValueError:
+        return False
+    return len(cut.blocks) == len(cut.tiles) == 1
+
+
+def _part(model, integrations):
+    """Some integrations of a whole segment: it is closed if they are not all."""
+    if integrations is None:
+        return model
+    part = models.cut(model, integrations) if hasattr(model, "groupdq") else models.cut_rates(model, integrations)
+    model.close()
+    return part
+
+
+def _keep(request, step, store, model) -> None:
+    name = _checkpoint_name(request, step, store)
+    store.keep(name, lambda path: model.save(str(path)), _bytes(model))
+
+
+def _read_checkpoint(request, step, store):
     """The ramp from a checkpoint of just these integrations, or from one of the whole segment; None without either."""
     kind = "CubeModel" if step in _RATES else "RampModel"
-    choices = [(name, None)]
-    if request.integrations is not None and step in _INTEGRATION_BY_INTEGRATION:
-        whole = Request(request.file, None, request.parameters, request.identity)
+    choices = [(_checkpoint_name(request, step, store), None)]
+    if request.integrations is not None:
+        whole = replace(request, integrations=None)
         choices.append((_checkpoint_name(whole, step, store), request.integrations))
     for choice, integrations in choices:
         if path := store.find(choice):
@@ -104,6 +182,27 @@ def _checkpoint_name(request, step, store) -> str:
 
 def _until(parameters, step) -> dict:
     return {name: values for name, values in parameters.items() if name in detector1.steps_until(step)}
+
+
+def prune_pieces(folder) -> int:
+    """Delete what was left of segments that were calibrated in pieces; what another process works on stays.
+
+    Parameters
+    ----------
+    folder : path-like
+        `PIECES` of an observation.
+
+    Returns
+    -------
+    int
+        Bytes freed.
+    """
+    freed = 0
+    for left in [entry for entry in Path(folder).glob("*") if entry.is_dir()]:
+        with contextlib.suppress(lock.Busy), lock.hold(left.with_name(f"{left.name}.lock"), wait=False, remove=True):
+            freed += sum(file.stat().st_size for file in left.rglob("*") if file.is_file())
+            atomic.remove_tree(left)
+    return freed
 
 
 @cache

@@ -14,7 +14,7 @@ import tso_helpers as tso
 from tso_helpers import detector1
 from tso_helpers.files import level1b as files
 from tso_helpers.files import models
-from tso_helpers.observation import checkpoints, logs, opening
+from tso_helpers.observation import checkpoints, logs, opening, ramp_after
 from tso_helpers.observation import crds as crds_environment
 from tso_helpers.observation.checkpoints import CheckpointWarning
 from tso_helpers.simulation import level1b
@@ -319,12 +319,39 @@ def test_some_integrations_have_checkpoints_of_their_own(obs):
     ]
 
 
+@pytest.mark.parametrize("step", ["one_over_f", "jump", "ramp_fit", "gain_scale"])
+@pytest.mark.parametrize("memory", ["in one piece", "in pieces"])
+def test_what_looks_at_all_integrations_gets_all_of_them(obs, step, memory, monkeypatch):
+    """Also when few are asked for, however large the segment is: mask and method of finding jumps stay the same."""
+    with obs.after(step) as ramp:
+        whole = {name: np.array(getattr(ramp, name)) for name in ("data", "groupdq", "dq") if ramp.hasattr(name)}
+        start = ramp.meta.exposure.integration_start
+    checkpoints.prune(obs.folder / "checkpoints")
+    if memory == "in pieces":
+        monkeypatch.setattr(ramp_after, "MEMORY", 350e6 + 0.8e6)  # beside what Python and the pipeline take
+    for chosen in (slice(1, 3), slice(2, 3), None):
+        with obs.after(step, integrations=chosen) as part:
+            assert part.meta.exposure.integration_start == start + (chosen.start if chosen else 0)
+            assert len(part.int_times) == len(part.data)
+            for name, values in whole.items():
+                np.testing.assert_array_equal(getattr(part, name), values[chosen or slice(None)], err_msg=name)
+    assert not list((obs.scratch / "pieces").glob("*"))
+
+
 def test_only_the_integrations_asked_for_are_read(obs, monkeypatch):
     seen = []
     read = models.read
     monkeypatch.setattr(models, "read", lambda *a, **k: seen.append(read(*a, **k)) or seen[-1])
     obs.after("superbias", integrations=slice(1, 2)).close()
     assert [model.data.shape[0] for model in seen] == [1]
+
+
+def test_what_was_left_of_a_kill_is_pruned(obs):
+    left = obs.scratch / "pieces" / "nrs1-seg001-jump-0123"
+    (left / "ramps-block").mkdir(parents=True)
+    (left / "ramps-block" / "tile-000.data").write_bytes(b"12345")
+    assert opening.prune(obs.folder) >= 5
+    assert not left.exists()
 
 
 def test_the_raw_ramp(obs):
