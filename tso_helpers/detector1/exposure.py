@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import platform
 import shutil
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 from ..files import atomic, integrity, level1b, lock, products
@@ -27,6 +31,9 @@ __all__ = ["Job", "Settings", "calibrate", "disk_needed", "make_jobs", "table"]
 TRIES = 4
 #: A local worker that uses more than this times the memory that it was given is ended, and its task done again.
 GRACE = 1.2
+#: A scheduler that has not answered after this is not there.
+PATIENCE = "10s"
+_ALONE = threading.Lock()  # a task is planned to fit into the memory of its process, whose threads share it
 _COLUMNS = ("segment", "", "seconds", "memory, GB", "saturated", "jumps", "products")
 
 
@@ -91,6 +98,11 @@ class Job:
         return all(products.is_current(path, self.identity) for path in self.products)
 
     @property
+    def is_reported(self) -> bool:
+        """Whether it is done, and no run was killed before it had said so in the summary."""
+        return self.is_done and not self.segment.folder.exists()
+
+    @property
     def steps(self) -> tuple[tuple[tuple[str, int], ...], ...]:
         """Tasks, as stages of (name, number); those of one stage do not depend on one another."""
         plan = self.segment.plan
@@ -116,8 +128,9 @@ def calibrate(files, out, settings=None, *, workers=1, memory=1.5e9, scheduler=N
         Processes on this machine; 1 is this process itself, without Dask.
     memory : float
         Bytes that each worker may use.
-    scheduler : str, optional
-        Address of a Dask scheduler that is running, whose workers are used instead.
+    scheduler : str or cluster, optional
+        Address of a Dask scheduler that is running, or a cluster of dask-jobqueue, Dask Gateway or distributed: its
+        workers are used instead. They must see the raw files and the scratch folder under the same paths.
     progress : bool
         Show what is running, the rate and the time that is left.
 
@@ -135,27 +148,32 @@ def calibrate(files, out, settings=None, *, workers=1, memory=1.5e9, scheduler=N
     FileExistsError
         If a file that is no product of ours stands where one shall be.
     RuntimeError
-        If another process calibrates into the same folder, or a task failed time and again; what was done is kept.
+        If another process calibrates into the same folder, a worker has other versions of the pipeline than this
+        process, the scheduler ended, or a task failed time and again; what was done is kept.
     """
     settings = settings or Settings()
     jobs = make_jobs(files, out, settings, memory=memory, workers=workers)
     out, scratch = Path(out), _scratch(out, settings)
-    scratch.mkdir(parents=True, exist_ok=True)
-    with lock.hold(scratch.with_name(f"{scratch.name}.lock"), wait=False):
-        _remove_others(scratch, jobs)
-        atomic.remove_leftovers(out)
-        _require_resources(jobs, scratch, memory, workers if scheduler is None else 0)
-        done, left = {}, [job for job in jobs if not job.is_done]
+    report, known = out / "summary.json", _known(out / "summary.json")
+    for folder in (out, scratch):
+        _require_writable(folder)
+    with lock.hold(scratch.with_name(f"{scratch.name}.lock"), wait=False, remove=True):
+        for folder in (out, scratch.parent):
+            atomic.remove_leftovers(folder)
+        done, left = {}, [job for job in jobs if not job.is_reported]
+        _remove_others(scratch, left)
+        _require_resources(left, out, scratch, memory, workers if scheduler is None else 0)
         if left:
             _prepare(settings.prepare)
             for job in left:
                 tasks.refuse_whole_frames(job.segment)
             with _pool(workers, memory, scheduler) as pool:
-                done = _run_all(left, pool, settings.prepare, progress)
+                for name, found in _run_all(left, pool, settings.prepare, progress):
+                    done[name] = found
+                    atomic.write_text(report, _text(_summary(jobs, done, known)))
         atomic.remove_tree(scratch)
-    known = _known(out / "summary.json")
-    summary = {"segments": [_entry(job, done.get(job.name), known) for job in jobs]}
-    atomic.write_text(out / "summary.json", json.dumps(summary, indent=1) + "\n")
+        summary = _summary(jobs, done, known)
+        atomic.write_text(report, _text(summary))
     return summary
 
 
@@ -257,18 +275,41 @@ def do(job: Job, what: str, number: int, prepare=None) -> dict:
     -------
     dict
         ``peak_memory`` of this process so far, bytes; for the last task of a segment its counts as well.
+
+    Raises
+    ------
+    FileNotFoundError, RuntimeError
+        If this process does not see the files of the one that began the run, or has other versions of packages.
     """
-    _prepare(prepare)
-    report = {}
-    if what == "block":
-        tasks.run_block(job.segment, number)
-    elif what == "background":
-        tasks.find_background(job.segment)
-    elif what == "tile":
-        tasks.run_tile(job.segment, number)
-    else:
-        report = _save_products(job)
+    _require_same_place(job)
+    with _ALONE:
+        _prepare(prepare)
+        report = {}
+        if what == "block":
+            tasks.run_block(job.segment, number)
+        elif what == "background":
+            tasks.find_background(job.segment)
+        elif what == "tile":
+            tasks.run_tile(job.segment, number)
+        else:
+            report = _save_products(job)
     return report | {"peak_memory": peak_memory()}
+
+
+def _require_same_place(job) -> None:
+    for path in (job.segment.uncal, job.segment.folder):
+        if not path.exists():
+            raise FileNotFoundError(
+                f"{job.name}: a worker on {platform.node()} does not see {path}. All workers need the raw files, the "
+                "scratch folder (in TSO_DATA) and the folder of the products under the same paths, on a disk that they "
+                "share"
+            )
+    for name, wanted in job.identity.get("packages", {}).items():
+        if version(name) != wanted:
+            raise RuntimeError(
+                f"{job.name}: a worker on {platform.node()} has {name} {version(name)}, and this run began with "
+                f"{wanted}: start scheduler and workers in the same environment"
+            )
 
 
 def _save_products(job):
@@ -289,39 +330,46 @@ def _prepare(prepare) -> None:
 # --- all of them -----------------------------------------------------------------------------------------------
 
 
-def _run_all(jobs, pool, prepare, progress) -> dict[str, dict]:
+def _run_all(jobs, pool, prepare, progress) -> Iterator[tuple[str, dict]]:
+    """Yields the name of each segment that is done and what is known of it; then what lies between is deleted."""
     from tqdm.auto import tqdm
 
-    total, done = sum(len(stage) for job in jobs for stage in job.steps), {}
+    total = sum(len(stage) for job in jobs for stage in job.steps)
     with tqdm(total=total, unit="task", disable=not progress) as bar:
         for job in jobs:
             begin, reports = time.monotonic(), []
+            job.segment.folder.mkdir(parents=True, exist_ok=True)
             for stage in job.steps:
                 bar.set_description(f"{job.name}: {len(stage)} {stage[0][0]}{'s' * (len(stage) > 1)}")
                 for report in pool(job, stage, prepare):
                     reports.append(report)
                     bar.update()
-            atomic.remove_tree(job.segment.folder)
             peak = max(report["peak_memory"] for report in reports)
-            seconds = time.monotonic() - begin
-            done[job.name] = reports[-1] | {"seconds": seconds, "peak_memory": peak}
-    return done
+            yield job.name, reports[-1] | {"seconds": time.monotonic() - begin, "peak_memory": peak}
+            atomic.remove_tree(job.segment.folder)
 
 
 @contextlib.contextmanager
 def _pool(workers, memory, scheduler) -> Iterator[Callable]:
     """Yields what does the tasks of one stage and yields their reports as they come."""
     if workers == 1 and scheduler is None:
-        yield lambda job, stage, prepare: (do(job, *task, prepare) for task in stage)
+        yield _one_by_one
         return
     with _client(workers, memory, scheduler) as client:
         yield lambda job, stage, prepare: _distribute(client, job, stage, prepare)
 
 
+def _one_by_one(job, stage, prepare):
+    for what, number in stage:
+        with _errors_in_words(job):
+            yield do(job, what, number, prepare)
+
+
 def _distribute(client, job, stage, prepare):
     from distributed import as_completed
 
-    key = f"{job.name.replace(' ', '-')}-{job.segment.folder.name}"
+    # runs into other folders that use the same scheduler at the same time have other keys, and results of their own
+    key = f"{job.name.replace(' ', '-')}-{products.digest(str(job.segment.folder))}"
     futures = [
         client.submit(do, job, what, number, prepare, key=f"{key}-{what}-{number}", pure=False, retries=TRIES - 1)
         for what, number in stage
@@ -334,14 +382,38 @@ def _distribute(client, job, stage, prepare):
 
 
 def _result(future, job):
+    with _errors_in_words(job):
+        return future.result()
+
+
+@contextlib.contextmanager
+def _errors_in_words(job) -> Iterator[None]:
+    """Says what to do where a task failed for want of memory, or of workers."""
+    from concurrent.futures import CancelledError
+
     from distributed.scheduler import KilledWorker
 
     try:
-        return future.result()
+        yield
     except KilledWorker as error:
         raise RuntimeError(
             f"{job.name}: worker after worker died while doing one task ({error.task}), most likely because the "
             "memory was too small: give each more (--memory), or start fewer. What was done is kept"
+        ) from None
+    except MemoryError as error:
+        raise RuntimeError(
+            f"{job.name}: a task found too little memory ({error or 'no more'}): free some, or plan smaller pieces "
+            "(--memory) or fewer workers, and run the same again. What was done is kept"
+        ) from error
+    except ImportError as error:
+        raise RuntimeError(
+            f"{job.name}: a task could not load what it needs ({error}): start scheduler and workers in the same "
+            "environment as this process"
+        ) from error
+    except CancelledError as error:
+        raise RuntimeError(
+            f"{job.name}: the scheduler is gone, or has dropped a task ({error}). Run the same again when it is back; "
+            "what was done is kept"
         ) from None
 
 
@@ -351,7 +423,7 @@ def _client(workers, memory, scheduler):
     from distributed import Client, LocalCluster
 
     if scheduler is not None:
-        with Client(scheduler, timeout="20s") as client:
+        with _connected(scheduler) as client:
             yield client
         return
     # a task is planned to fit: nothing is to be spilled or paused, and what grows beyond all measure is to end
@@ -368,6 +440,18 @@ def _client(workers, memory, scheduler):
         )
         with cluster, Client(cluster) as client:
             yield client
+
+
+def _connected(scheduler):
+    from distributed import Client
+
+    try:
+        return Client(scheduler, timeout=PATIENCE)
+    except (OSError, ValueError) as error:
+        raise OSError(
+            f"no Dask scheduler answers at {scheduler} ({error}): is it running, and can this machine reach it? "
+            "`dask scheduler` prints its address, tcp://host:8786"
+        ) from None
 
 
 # --- before any work -------------------------------------------------------------------------------------------
@@ -389,29 +473,53 @@ def _plain_identity(file, settings) -> dict:
     }
 
 
-def _remove_others(scratch, jobs) -> None:
+def _remove_others(scratch, left) -> None:
     """Delete what runs with other settings have left in our scratch folder."""
-    known = {job.segment.folder for job in jobs if not job.is_done}
+    known = {job.segment.folder for job in left}
     for folder in scratch.iterdir():
         if folder.is_dir() and folder not in known and not folder.name.startswith(atomic.UNFINISHED):
             atomic.remove_tree(folder)
-    atomic.remove_leftovers(scratch)
 
 
-def _require_resources(jobs, scratch, memory, workers) -> None:
+def _require_writable(folder) -> None:
+    """Make a folder and write into it for a try: better now than after hours."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, f"{folder} cannot be written ({error.strerror}): choose another folder") from error
+
+
+def _require_resources(left, out, scratch, memory, workers) -> None:
     """Refuse to begin what cannot end well; workers elsewhere (0 here) have memory of their own."""
     import psutil
 
     there = sum(entry.stat().st_size for entry in scratch.rglob("*") if entry.is_file())
-    needed, free = disk_needed(jobs) - there, shutil.disk_usage(scratch).free
-    if needed > free:
-        raise OSError(f"{needed / 1e9:.1f} GB of disk are needed in {scratch}, and {free / 1e9:.1f} GB are free")
+    _require_disk(scratch, disk_needed(left) - there)
+    if out.stat().st_dev != scratch.stat().st_dev:
+        _require_disk(out, sum(_product_bytes(job.segment.plan) for job in left))
     available = psutil.virtual_memory().available
-    if any(not job.is_done for job in jobs) and workers * memory > available:
+    if left and workers * memory > available:
         raise OSError(
             f"{workers} workers of {memory / 1e9:.1f} GB need more memory than is free ({available / 1e9:.1f} GB): "
             "choose fewer workers, or less memory for each"
         )
+
+
+def _require_disk(folder, needed) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise OSError(
+            f"{needed / 1e9:.3g} GB of disk are needed in {folder}, and {free / 1e9:.3g} GB are free: free some, or "
+            "choose another disk (--out for products, TSO_DATA for what lies between the steps)"
+        )
+
+
+def _product_bytes(plan: Plan) -> int:
+    """Bytes of the products of a segment."""
+    integrations, _, rows, columns = plan.shape
+    return (integrations + 1) * rows * columns * 5 * 4
 
 
 def _small_bytes(plan: Plan) -> int:
@@ -419,6 +527,16 @@ def _small_bytes(plan: Plan) -> int:
     integrations, _, rows, columns = plan.shape
     frame = rows * columns
     return integrations * frame * (2 * 4 + 1 + 2 * 5 * 4) + len(plan.blocks) * frame * 8
+
+
+def _summary(jobs, done, known) -> dict:
+    """What is known of all segments that are done by now."""
+    reported = [job for job in jobs if job.name in done or job.is_reported]
+    return {"segments": [_entry(job, done.get(job.name), known) for job in reported]}
+
+
+def _text(summary) -> str:
+    return json.dumps(summary, indent=1) + "\n"
 
 
 def _entry(job, found, known) -> dict:
@@ -434,7 +552,12 @@ def _entry(job, found, known) -> dict:
 
 
 def _known(path) -> dict[str, dict]:
-    """Segments of the summary of an earlier run, by what they were made of; none without a readable one."""
-    with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+    """Segments of the summary of an earlier run, by what they were made of; a file that is no summary is refused."""
+    try:
         return {entry["identity"]: entry for entry in integrity.read_json(path)["segments"]}
-    return {}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError):
+        raise FileExistsError(
+            f"{path} is there and was not made by us: move it away or choose another folder"
+        ) from None
