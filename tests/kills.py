@@ -12,7 +12,10 @@ import subprocess
 import sys
 import time
 import traceback
+from collections import Counter
 from pathlib import Path
+
+import calibrating
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parent
@@ -37,11 +40,15 @@ def run(name, folder, kills, seed=None):
 def in_child(work, seconds=None, begun=None):
     """Run work() in a forked process; return whether it was killed, and how long it took. An error in it is one here.
 
-    With `seconds`, it gets a SIGKILL that long after it was started, or after begun() has become true.
+    With `seconds`, it and the processes that it has started get a SIGKILL that long after it was started, or after
+    begun() has become true.
     """
     start = time.monotonic()
     child = os.fork()
-    if not child:
+    if child:
+        os.setpgid(child, child)  # in both, so that it is done whoever comes first
+    else:
+        os.setpgid(0, 0)
         try:
             work()
             os._exit(0)
@@ -54,7 +61,7 @@ def in_child(work, seconds=None, begun=None):
         ):
             time.sleep(0.0005)
         time.sleep(seconds)
-        os.kill(child, signal.SIGKILL)
+        os.killpg(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the work itself failed"
     return os.WIFSIGNALED(status), time.monotonic() - start
@@ -152,3 +159,67 @@ def checkpoints(folder, kills, seed):
             fresh()
     assert halfway >= kills // 10, f"only {halfway} of {kills} kills met a checkpoint that was being written"
     print(f"{killed} calls killed, {halfway} of them while the checkpoint was being written, each of {longest:.1f} s")
+
+
+def calibrations(folder, kills, seed):
+    """Kill `tso calibrate` in this process, each time followed by the same command, until one comes to its end."""
+    _calibrations(folder, kills, seed, "--memory", calibrating.pieces())
+
+
+def calibrations_by_two(folder, kills, seed):
+    """The same with two workers, which are killed with it."""
+    _calibrations(folder, kills, seed, "--memory", "1GB", "--workers", 2)
+
+
+def _calibrations(folder, kills, seed, *options):
+    from tso_helpers import cli, detector1
+    from tso_helpers.files import atomic
+    from tso_helpers.simulation import exposure
+
+    place = calibrating.Place(Path(folder, "small"), Path(folder, "data é"))
+    exposure.build(place.exposure, calibrating.SMALL, progress=False)
+    os.environ["TSO_DATA"] = str(place.data)
+    detector1.load_steps()  # what takes long, once for all children
+    whole, out = Path(folder, "whole"), Path(folder, "out")
+
+    def work(out=out):
+        assert not cli.app(place.command(out, *options)[len(calibrating.TSO) :], standalone_mode=False)
+
+    in_child(lambda: work(whole))
+    expected, longest = calibrating.products(whole), in_child(lambda: work(Path(folder, "again")))[1]
+    assert calibrating.products(Path(folder, "again")) == expected
+
+    rng, killed, finished, met, made = random.Random(seed), 0, 0, Counter(), {}
+    while killed < kills:
+        aimed = rng.random() < 0.3  # at the products, which are saved within moments
+        begun = (lambda: _phase(place) == "products") if aimed else None
+        hit, _ = in_child(work, rng.uniform(0, 0.15 * longest if aimed else longest), begun)
+        killed += hit
+        met[_phase(place)] += hit
+        found = calibrating.products(out)
+        assert found.items() <= expected.items(), "a bad file under a final name"
+        calibrating.assert_whole(place)
+        now = {name: (Path(out, name).stat().st_ino, Path(out, name).stat().st_mtime_ns) for name in found}
+        assert made.items() <= now.items(), "a finished product was made again"
+        made = now
+        if not hit or killed == kills:
+            in_child(work)
+            calibrating.assert_finished(place, out, expected)
+            atomic.remove_tree(out)
+            made, finished = {}, finished + 1
+    print(f"{killed} runs killed ({dict(met)}), {finished} finished after that, each of {longest:.1f} s")
+    wanted = {"blocks", "tiles", "products"} if kills >= 20 else set()
+    assert wanted <= set(met), f"phases that were met: {dict(met)}"
+
+
+def _phase(place):
+    """What a run was at: none of its results is there, blocks of a segment, its tiles, or its products."""
+    from tso_helpers.files import atomic
+
+    blocks, tiles = len(place.notes("block-")), len(place.notes("tile-"))
+    if not blocks and not any("/ramps" in str(path) for path in atomic.finished(place.data)):
+        return "before or between segments"
+    if not place.notes("background"):
+        return "blocks" if blocks < 2 else "background"
+    stored = [path for path in atomic.finished(place.data) if path.suffix == ".data"]
+    return "products" if tiles and tiles == len(stored) else "tiles"
