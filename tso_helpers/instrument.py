@@ -102,8 +102,8 @@ class Detector:
         Examples
         --------
         >>> described = NIRSPEC_G395H.detector("NRS2")
-        >>> described.column(described.wavelength([0, 1500])).round(9).tolist()
-        [0.0, 1500.0]
+        >>> described.column(described.wavelength([1, 1500])).round(9).tolist()
+        [1.0, 1500.0]
         """
         wavelength = np.asarray(wavelength, float)
         slope = np.polynomial.polynomial.polyder(self.wavelength_terms)
@@ -339,7 +339,7 @@ class Mode:
 
         Examples
         --------
-        >>> row, column = NIRSPEC_G395H.pixel("NRS1", NIRSPEC_G395H.wavelength("NRS1", 20, 900), 0.0)
+        >>> row, column = NIRSPEC_G395H.pixel("NRS1", NIRSPEC_G395H.detector("NRS1").wavelength(900), 0)
         >>> [float(place.round(1)) for place in (row, column)]
         [16.9, 900.0]
         """
