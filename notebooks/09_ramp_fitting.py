@@ -258,7 +258,7 @@ plt.show()
 
 # %% [markdown]
 # *What to notice:* the vertical axis is logarithmic. The histogram of the spectrum (solid) follows the dotted Gaussian of width one,
-# a little wider. That of the background (dashed) is wider still, and **its peak is left of zero**: faint rates come out too low.
+# a little wider. That of the background (dashed) follows it too: the errors there are right.
 #
 # In numbers, with a width that ignores outliers:
 
@@ -275,17 +275,14 @@ if obs.truth is not None:
     assert abs(np.median(pulls["background"])) < 2 * width(pulls["background"]) < 5, "those of the background roughly"
 
 # %% [markdown]
-# Three things are at work.
+# Why is the histogram of the spectrum a little wide? Two things may bias a rate.
 #
-# 1. **Read noise that nobody told the step about.** Its errors come from the READNOISE reference, and the true noise is larger:
-#    part of the 1/f noise remains, and the column correction of [lesson 07](07_one_over_f.ipynb) subtracts a median of a few
-#    noisy pixels from every other. It shows where photons don't hide it: in the background.
-# 2. **A bias that the column correction makes.** The median of the background is not only noise: it holds the sky, and the faint
-#    wings of the star. They are subtracted everywhere.
-# 3. **A bias that nothing here corrects:** charge migration, of which [lesson 05](05_linearity.ipynb) spoke. Bright pixels push some of
+# 1. **The column correction.** The median of the background is not only noise: whatever light it holds is subtracted everywhere. Here
+#    that is next to nothing, for the slit ends 8 rows from the spectrum, and most of the background lies beyond.
+# 2. **What nothing here corrects:** charge migration, of which [lesson 05](05_linearity.ipynb) spoke. Bright pixels push some of
 #    their charge to their neighbours.
 #
-# Separate the last two. `truth.rate` knows nothing of charge migration, `truth.noiseless_ramp` includes it. So compare the
+# Separate the two. `truth.rate` knows nothing of charge migration, `truth.noiseless_ramp` includes it. So compare the
 # rates with both, by brightness:
 
 # %%
@@ -294,7 +291,7 @@ if obs.truth is not None:
     collected = (ramps[:, -1] - ramps[:, 0]) / (when[-1] - when[0])
     excess = {"perfect rate": rateints.data[:several] - true, "with migration": rateints.data[:several] - collected}
     print("true rate      fitted minus      fitted minus rate\n (DN/s)        perfect rate      with migration")
-    for low, high in ((0, 1), (1, 5), (20, 60), (60, 150), (150, 300), (300, 900)):
+    for low, high in ((1, 5), (5, 20), (20, 60), (60, 150), (150, 300), (300, 900)):
         chosen = clean[:several] & (true >= low) & (true < high) & ~regions["background"]
         typical = np.median(true[chosen])
         medians = [float(np.median(values[chosen])) for values in excess.values()]
@@ -303,8 +300,7 @@ if obs.truth is not None:
 
 # %% [markdown]
 # Read the second column upwards from its last row: the brightest pixels are low, their fainter neighbours high. The last column, which
-# allows for migration, is nearly the same small negative number of DN/s in all rows: that is what the column median took. It is
-# nothing for a bright pixel and nearly half of the signal of the faintest.
+# allows for migration, is close to zero in all rows: the column median took hardly any light.
 #
 # If you predicted a width of one and no bias everywhere: that is what the errors promise. They know of photons and read noise. They cannot
 # know what an earlier step has done.
@@ -504,8 +500,8 @@ for name in obs.detectors:
         assert 0.95 < ratio < 1.05, "rate, factor and gain give the star's electrons"
 
 # %% [markdown]
-# (Compare the difference of the depths with its uncertainty before you believe in it. The column medians subtracted part of the star's light: that makes the level a
-# little low, but wings dim with the star, so the depth hardly changes.)
+# (Compare the difference of the depths with its uncertainty before you believe in it. The level is a little low because the gain reference is half
+# a per cent too small, as a real one may be; the depth, a ratio, does not change with it.)
 #
 # ## Where does the excess come from?
 #
