@@ -154,9 +154,10 @@ def calibrate(files, out, settings=None, *, workers=1, memory=1.5e9, scheduler=N
     settings = settings or Settings()
     jobs = make_jobs(files, out, settings, memory=memory, workers=workers)
     out, scratch = Path(out), _scratch(out, settings)
-    report, known = out / "summary.json", _known(out / "summary.json")
     for folder in (out, scratch):
         _require_writable(folder)
+    report = out / "summary.json"
+    known = _known(report)
     with lock.hold(scratch.with_name(f"{scratch.name}.lock"), wait=False, remove=True):
         for folder in (out, scratch.parent):
             atomic.remove_leftovers(folder)
