@@ -414,7 +414,7 @@ plt.show()
 # zero, and it rises a little through each integration.
 #
 # The **distance** is real: active pixels stand somewhat above reference pixels, and neither step knows by how much. A
-# constant does no harm to a slope. The **rise** is signal, the star's faint wings, sky and dark
+# constant does no harm to a slope. The **rise** is signal: dark, and within the slit the star's faint wings and the sky
 # ([lesson 06](06_dark_current.ipynb)).
 #
 # And column 250, the two groups that were shifted against each other:

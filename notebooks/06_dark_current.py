@@ -506,7 +506,7 @@ for name, parameters in trials.items():
     result = DarkCurrentStep.call(few, **parameters)
     taken[name] = float(np.median((few.data[0, -1] - result.data[0, -1])[background]))
     rate, rateints = RampFitStep.call(result)
-    noise[name] = float(np.nanmedian(np.sqrt(rateints.var_poisson[0][background])))
+    noise[name] = float(np.nanmean(np.sqrt(rateints.var_poisson[0][background])))
     print(f"{name:29}: removed {taken[name]:.2f} DN, Poisson error of a background pixel {noise[name]:.3f} DN/s")
     del result, rate, rateints
 

@@ -35,22 +35,21 @@ class Place:
     def command(self, out, *options):
         return [*TSO, "calibrate", "--data", str(self.exposure), "--out", str(out), *map(str, options)]
 
-    def start(self, out, *options, before=(), **how):
+    def start(self, out, *options, before=(), stderr=subprocess.PIPE):
         """A run as a process, in a process group of its own; `before` is put before its command."""
         return subprocess.Popen(
             [*before, *self.command(out, *options)],
             env=self.environment,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             start_new_session=True,
-            **how,
         )
 
     def run(self, out, *options, code=0, **how):
         """What a run says, which must end with that code."""
         process = self.start(out, *options, **how)
-        said = "".join(process.communicate())
+        said = output(process)
         assert process.returncode == code, said
         assert "Traceback (most recent call last)" not in said or code == 0, said
         return said
@@ -71,7 +70,7 @@ class Place:
         return sorted(path for path in paths if "calibrate-" in str(path) and path.name.startswith(kind))
 
     def started(self, step):
-        """How often a step was begun, by the logs of all processes."""
+        """How often a step, named by its class, was begun, by the logs of all processes."""
         logs = (path.read_text(encoding="utf-8", errors="replace") for path in self.data.rglob("logs/*.log"))
         return sum(text.count(f"Step {step} running with args") for text in logs)
 
@@ -123,9 +122,14 @@ def wait_until(true, process, seconds=120):
     """Wait for something to become true while a process runs."""
     end = time.monotonic() + seconds
     while not true():
-        assert process.poll() is None, "".join(process.communicate())
+        assert process.poll() is None, output(process)
         assert time.monotonic() < end, "it never came to that"
         time.sleep(0.005)
+
+
+def output(process):
+    """What a process says until its end."""
+    return "".join(text or "" for text in process.communicate(timeout=300))
 
 
 def local_workers(process):

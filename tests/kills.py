@@ -172,20 +172,19 @@ def calibrations_by_two(folder, kills, seed):
 
 
 def _calibrations(folder, kills, seed, *options):
-    from tso_helpers import cli, detector1
+    from tso_helpers import cli
     from tso_helpers.files import atomic
     from tso_helpers.simulation import exposure
 
     place = calibrating.Place(Path(folder, "small"), Path(folder, "data é"))
     exposure.build(place.exposure, calibrating.SMALL, progress=False)
     os.environ["TSO_DATA"] = str(place.data)
-    detector1.load_steps()  # what takes long, once for all children
     whole, out = Path(folder, "whole"), Path(folder, "out")
 
-    def work(out=out):
+    def work(out=out, options=options):
         assert not cli.app(place.command(out, *options)[len(calibrating.TSO) :], standalone_mode=False)
 
-    in_child(lambda: work(whole))
+    work(whole, ())  # in this process: what is loaded for it once the children have from their beginning
     expected, longest = calibrating.products(whole), in_child(lambda: work(Path(folder, "again")))[1]
     assert calibrating.products(Path(folder, "again")) == expected
 
@@ -202,8 +201,9 @@ def _calibrations(folder, kills, seed, *options):
         now = {name: (Path(out, name).stat().st_ino, Path(out, name).stat().st_mtime_ns) for name in found}
         assert made.items() <= now.items(), "a finished product was made again"
         made = now
-        if not hit or killed == kills:
+        if hit and killed == kills:
             in_child(work)
+        if not hit or killed == kills:
             calibrating.assert_finished(place, out, expected)
             atomic.remove_tree(out)
             made, finished = {}, finished + 1

@@ -1,8 +1,9 @@
 #!/usr/bin/env python
-"""Make what README.md shows of the lessons: the table with measured time and memory, and the figure at its top.
+"""Make what README.md shows of what was measured, and the figure at its top.
 
     python tools/readme.py table [03 07 ...]    execute lessons with nothing prepared but the exposure; renew their rows
     python tools/readme.py figure               figures/transit.png: the light curve before and after Stage 1
+    python tools/readme.py speed                the table of Stage 1, from what stage1_speed.py and scaling.py saved
 
 The table gives processor time rather than time on the clock, because that does not depend on what else a machine does.
 """
@@ -16,6 +17,9 @@ import shutil
 import tempfile
 
 import lessons
+import scaling
+import stage1_speed
+from astropy.table import Table
 
 import tso_helpers as tso
 from tso_helpers.course import headless
@@ -23,6 +27,7 @@ from tso_helpers.course import headless
 README = lessons.NOTEBOOKS.parent / "README.md"
 FIGURE = lessons.NOTEBOOKS.parent / "figures" / "transit.png"
 MARKS = "<!-- lessons -->", "<!-- end of lessons -->"
+SPEED_MARKS = "<!-- speed -->", "<!-- end of speed -->"
 
 
 def opening(path):
@@ -61,14 +66,33 @@ def table(names):
 
 def renew(name, renewed):
     """Put one row into the table between the two marks of README.md; those of other lessons stay."""
-    begin, end = map(re.escape, MARKS)
-    readme = README.read_text(encoding="utf-8")
-    before = re.search(f"(?s){begin}(.*){end}", readme).group(1)
-    known = {match[1]: match[0] for match in re.finditer(r"(?m)^\|.*\(notebooks/(\w+)\.ipynb\).*\|$", before)}
+    known = {match[1]: match[0] for match in re.finditer(r"(?m)^\|.*\(notebooks/(\w+)\.ipynb\).*\|$", between(MARKS))}
     rows = ["| lesson | teach | run | memory |", "|---|---|---|---|"]
     rows += [text for _, text in sorted((known | {name: renewed}).items())]
-    body = "\n\n".join([MARKS[0], "\n".join(rows), MARKS[1]])
-    _replace(README, re.sub(f"(?s){begin}.*{end}", lambda _: body, readme).encode())
+    put_between(MARKS, "\n".join(rows))
+
+
+def between(marks):
+    """What stands in README.md between two marks."""
+    begin, end = map(re.escape, marks)
+    return re.search(f"(?s){begin}(.*){end}", README.read_text(encoding="utf-8")).group(1)
+
+
+def put_between(marks, text):
+    """Put other text there."""
+    begin, end = marks
+    body = "\n\n".join([begin, text, end])
+    _replace(README, README.read_text(encoding="utf-8").replace(f"{begin}{between(marks)}{end}", body).encode())
+
+
+def speed():
+    """Renew the table of Stage 1, and what a large programme would take if that was measured."""
+    text = stage1_speed.markdown(Table.read(stage1_speed.RESULT, format="ascii.ecsv"))
+    if scaling.RESULT.exists():
+        lines = scaling.estimate(Table.read(scaling.RESULT, format="ascii.ecsv"))
+        text += "\n\nOn paper (`tools/scaling.py estimate`):\n\n" + "\n".join(f"- {line}" for line in lines)
+    put_between(SPEED_MARKS, text)
+    print(text)
 
 
 def _replace(path, content):
@@ -120,10 +144,10 @@ def figure():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["table", "figure"])
+    parser.add_argument("what", choices=["table", "figure", "speed"])
     parser.add_argument("lessons", nargs="*", metavar="NN", help="for the table: only these lessons")
     arguments = parser.parse_args()
-    table(arguments.lessons) if arguments.what == "table" else figure()
+    {"table": lambda: table(arguments.lessons), "figure": figure, "speed": speed}[arguments.what]()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-__all__ = ["NIRSPEC_G395H", "Detector", "Mode", "mode_of"]
+__all__ = ["NIRSPEC_G395H", "Detector", "Mode", "Optics", "mode_of"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,38 @@ class Detector:
             raise ValueError(f"the wavelengths of {self.name} are not known in this mode")
         return np.polynomial.polynomial.polyval(np.asarray(columns) - 1024, self.wavelength_terms)
 
+    def column(self, wavelength) -> np.ndarray:
+        """Return the column to which a wavelength falls on the trace: the inverse of `wavelength`.
+
+        Parameters
+        ----------
+        wavelength : array or float
+            um; from 2.2 to 5.4 the dispersion rises on either detector, beyond that it is not meant to be used.
+
+        Returns
+        -------
+        array or float
+            Zero-based, fractional, also beyond the detector's edge.
+
+        Raises
+        ------
+        ValueError
+            If the wavelengths are not known for this mode.
+
+        Examples
+        --------
+        >>> described = NIRSPEC_G395H.detector("NRS2")
+        >>> described.column(described.wavelength([1, 1500])).round(9).tolist()
+        [1.0, 1500.0]
+        """
+        wavelength = np.asarray(wavelength, float)
+        slope = np.polynomial.polynomial.polyder(self.wavelength_terms)
+        column = 1024.0 + (wavelength - self.wavelength(1024)) / self.wavelength_terms[1]
+        for _ in range(8):  # Newton's method; the dispersion is so straight that five steps would do
+            step = (self.wavelength(column) - wavelength) / np.polynomial.polynomial.polyval(column - 1024, slope)
+            column = column - step
+        return column
+
     def trace(self, columns) -> np.ndarray:
         """Return the row of the spectrum's centre at some columns.
 
@@ -107,6 +139,55 @@ class Detector:
         if not self.trace_terms:
             raise ValueError(f"the trace of {self.name} is not known in this mode: measure it (tso_helpers.trace)")
         return np.polynomial.polynomial.polyval(np.asarray(columns), self.trace_terms)
+
+
+@dataclass(frozen=True)
+class Optics:
+    """What light meets between the sky and a detector, as far as geometry goes: slit, grating, place in the field.
+
+    Together with `Detector.wavelength_terms` and `Detector.trace_terms` it says which pixel sees which wavelength at
+    which height of the slit (`Mode.wavelength`, `Mode.slit_position`), and where the slit lies on the sky.
+
+    Attributes
+    ----------
+    slit_height, slit_width : float
+        arcsec, across and along the dispersion.
+    pixel_scale : float
+        arcsec per pixel, on both axes.
+    slit_tilt : float
+        Columns by which the image of the slit leans to the red for each row upwards.
+    groove_density : float
+        Grooves of the grating per metre.
+    order : int
+        Of the diffraction.
+    v2, v3 : float
+        arcsec, place of the slit's centre in the telescope's field.
+    v3_angle : float
+        Degrees, of the slit's y axis from V3 towards V2 (V3I_YANG).
+    parity : int
+        1 or -1: whether the slit's axes are right-handed with V2 and V3 (VPARITY).
+    """
+
+    slit_height: float
+    slit_width: float
+    pixel_scale: float
+    slit_tilt: float
+    groove_density: float
+    order: int
+    v2: float
+    v3: float
+    v3_angle: float
+    parity: int
+
+    @property
+    def slit_rows(self) -> float:
+        """Height of the slit's image (pixels)."""
+        return self.slit_height / self.pixel_scale
+
+    @property
+    def slit_columns(self) -> float:
+        """Width of the slit's image in one wavelength (pixels)."""
+        return self.slit_width / self.pixel_scale
 
 
 @dataclass(frozen=True)
@@ -137,6 +218,8 @@ class Mode:
         Lines' worth of time after each frame.
     trace_target : str
         Target on which the detectors' `Detector.trace_columns` hold; for others they are measured.
+    optics : Optics
+        Slit, grating, place in the field.
     detectors : mapping of str to Detector
     """
 
@@ -157,6 +240,7 @@ class Mode:
     line_overhead: int
     frame_overhead: int
     trace_target: str
+    optics: Optics
     detectors: MappingProxyType
 
     def frame_time(self, rows: int | None = None, columns: int | None = None) -> float:
@@ -185,6 +269,84 @@ class Mode:
         """Time (s) from the first pixel of a column to the first of the next."""
         return (self.rows + self.line_overhead) * self.sample_time
 
+    def slit_position(self, name: str, rows, columns) -> np.ndarray:
+        """Return how high in the slit the light enters that some pixels see.
+
+        Parameters
+        ----------
+        name : str
+            Detector.
+        rows, columns : array or float
+            Zero-based, of the whole window; they broadcast.
+
+        Returns
+        -------
+        array or float
+            In heights of the slit: 0 on the trace, which is the slit's centre, -0.5 and 0.5 at its edges.
+
+        Examples
+        --------
+        >>> row = NIRSPEC_G395H.detector("NRS1").trace(1000) + 8
+        >>> float(NIRSPEC_G395H.slit_position("NRS1", row, 1000).round(9))
+        0.5
+        """
+        return (np.asarray(rows) - self.detector(name).trace(columns)) / self.optics.slit_rows
+
+    def wavelength(self, name: str, rows, columns) -> np.ndarray:
+        """Return the wavelength that some pixels see of a source in the middle of the slit.
+
+        On the trace it is that of `Detector.wavelength`; above and below it the slit's tilt is added.
+
+        Parameters
+        ----------
+        name : str
+            Detector.
+        rows, columns : array or float
+            Zero-based, of the whole window; they broadcast.
+
+        Returns
+        -------
+        array or float
+            um.
+
+        Examples
+        --------
+        >>> float(NIRSPEC_G395H.wavelength("NRS2", 16, 1024).round(3))
+        4.504
+        """
+        described = self.detector(name)
+        leaning = self.optics.slit_tilt * (np.asarray(rows) - described.trace(columns))
+        return described.wavelength(np.asarray(columns) - leaning)
+
+    def pixel(self, name: str, wavelength, slit_position) -> tuple[np.ndarray, np.ndarray]:
+        """Return where light falls: the inverse of `wavelength` and `slit_position` together.
+
+        Parameters
+        ----------
+        name : str
+            Detector.
+        wavelength : array or float
+            um.
+        slit_position : array or float
+            In heights of the slit, 0 on the trace.
+
+        Returns
+        -------
+        row : array or float
+            Zero-based and fractional, of the whole window.
+        column : array or float
+            The same.
+
+        Examples
+        --------
+        >>> row, column = NIRSPEC_G395H.pixel("NRS1", NIRSPEC_G395H.detector("NRS1").wavelength(900), 0)
+        >>> [float(place.round(1)) for place in (row, column)]
+        [16.9, 900.0]
+        """
+        described, height = self.detector(name), np.asarray(slit_position) * self.optics.slit_rows
+        column = described.column(wavelength) + self.optics.slit_tilt * height
+        return described.trace(column) + height, column
+
     def detector(self, name: str) -> Detector:
         """Return a detector by name.
 
@@ -210,6 +372,7 @@ class Mode:
 
 #: NIRSpec's bright-object time series in G395H. Sources: window and clock, JWST documentation ("NIRSpec detector
 #: subarrays"); trace and wavelengths, the data of ERS 1366 (Alderson et al. 2023, doi:10.1038/s41586-022-05591-3).
+#: [A] marks what is assumed, without a source.
 NIRSPEC_G395H = Mode(
     name="NIRSpec bright-object time series, G395H, SUB2048",
     instrument="NIRSPEC",
@@ -228,6 +391,18 @@ NIRSPEC_G395H = Mode(
     line_overhead=12,
     frame_overhead=2,
     trace_target="WASP-39",
+    optics=Optics(
+        slit_height=1.6,  # "NIRSpec fixed slits", JWST documentation
+        slit_width=1.6,
+        pixel_scale=0.1,
+        slit_tilt=0.02,  # a third of a column over the 16 rows [A]
+        groove_density=92_000.0,  # [A]
+        order=-1,  # as the pipeline counts (WAVELENGTHRANGE)
+        v2=321.531952,  # NRS_S1600A1_SLIT in the telescope's aperture file (SIAF, PRDOPSSOC-M-026), so the next three
+        v3=-473.679199,
+        v3_angle=138.771439,
+        parity=-1,
+    ),
     detectors=MappingProxyType(
         {
             "NRS1": Detector(

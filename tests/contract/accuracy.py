@@ -14,11 +14,12 @@ from tso_helpers.simulation.recipe import Recipe
 
 #: The effects that are noise: different in every integration and with no expectation value worth calibrating.
 NOISE = frozenset(
-    {"photon_noise", "cosmic_rays", "ktc", "pedestal", "odd_even", "white_noise", "one_over_f", "telegraph"}
+    {"photon_noise", "cosmic_rays", "ktc", "pedestal", "odd_even", "white_noise", "one_over_f", "spikes", "telegraph"}
 )
 QUIET = NOISE | {"charge_migration", "reference_errors"}
 RECIPES = {
-    "quiet": Recipe(integrations=(2,), groups=14, without=QUIET, plant=()),
+    "quiet": Recipe(integrations=(2,), groups=14, without=QUIET | {"ipc"}, plant=()),
+    "coupled": Recipe(integrations=(2,), groups=14, without=QUIET, plant=()),
     "noisy": Recipe(integrations=(12,), groups=14, without={"charge_migration"}),
 }
 
@@ -44,16 +45,42 @@ def rates(obs, name):
 
 
 def quiet(obs):
+    return {name: _deviations(obs, name, *rates(obs, name)) for name in obs.detectors}
+
+
+def coupled(obs):
+    """With inter-pixel capacitance: against the true rates, and against what linearity must leave of the coupling."""
     found = {}
     for name in obs.detectors:
-        data, _, flags, true = rates(obs, name)
-        trace = (true > 50) & ~((flags & 6) > 0).any(axis=1) & (obs.truth.maps(name).mask == 0)
-        deviation = np.abs(data[trace] / true[trace] - 1)
-        found[name] = {"median": float(np.median(deviation)), "99 %": float(np.percentile(deviation, 99))}
-        background = (true < 1) & (true > 0) & (obs.truth.maps(name).mask == 0)
-        found[name]["background, DN/s"] = float(np.nanmedian((data - true)[background]))
-        found[name]["flagged on the trace"] = float(((flags & 4) > 0).any(axis=1)[true > 50].mean())
+        data, error, flags, true = rates(obs, name)
+        expected = np.array([linearised_rate(obs, name, i) for i in range(len(true))])
+        found[name] = {
+            "true": _deviations(obs, name, data, error, flags, true),
+            "expected": _deviations(obs, name, data, error, flags, np.where(true > 50, expected, true)),
+        }
     return found
+
+
+def linearised_rate(obs, name, integration):
+    """Rates of ramps whose neighbours are coupled by voltages, F + coupling of V, instead of by charges."""
+    truth = obs.truth
+    linear = truth.noiseless_ramp(name, 1, integration, without=("ipc", "settling")).astype(float)
+    pixels, times = truth.maps(name), np.asarray(truth.recipe.times)
+    voltage = detector.unlinearise(linear, pixels.c2, pixels.c3)
+    ramp = linear + detector.couple(voltage) - voltage
+    return np.tensordot(times - times.mean(), ramp, axes=1) / np.sum((times - times.mean()) ** 2)
+
+
+def _deviations(obs, name, data, _, flags, true):
+    trace = (true > 50) & ~((flags & 6) > 0).any(axis=1) & (obs.truth.maps(name).mask == 0)
+    deviation = np.abs(data[trace] / true[trace] - 1)
+    background = (true < 1) & (true > 0) & (obs.truth.maps(name).mask == 0)
+    return {
+        "median": float(np.median(deviation)),
+        "99 %": float(np.percentile(deviation, 99)),
+        "background, DN/s": float(np.nanmedian((data - true)[background])),
+        "flagged on the trace": float(((flags & 4) > 0).any(axis=1)[true > 50].mean()),
+    }
 
 
 def noisy(obs):

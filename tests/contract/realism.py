@@ -12,6 +12,7 @@ import time
 import numpy as np
 
 import tso_helpers as tso
+from tso_helpers.simulation import detector, noise
 from tso_helpers.simulation.recipe import Recipe
 
 SHAPES = {"lesson": Recipe(), "full": Recipe(integrations=(72,), groups=70, detectors=("NRS1",))}
@@ -75,7 +76,24 @@ def after_refpix(obs, _, model):
     where = np.s_[..., 24:31, 1200:2000]
     rms = float(1.4826 * np.median(np.abs(differences[where] - np.median(differences[where]))))
     stripes = float(np.median(differences[where], axis=-2).std())
-    return offsets(model, "refpix") | {"CDS noise, DN": rms, "scatter of column medians, DN": stripes}
+    found = {
+        "CDS noise, DN": rms,
+        "expected CDS noise, DN": expected_noise(obs),
+        "scatter of column medians, DN": stripes,
+    }
+    return offsets(model, "refpix") | found
+
+
+def expected_noise(obs, published=13.2):
+    """Noise of group differences in the first 12 integrations (DN), from the published one of the whole exposure.
+
+    The 1/f noise, what the published noise has beside the white one, is as strong there as the truth says; the waves of
+    fixed frequency come on top.
+    """
+    gain, level = detector.get("NRS1").gain, obs.truth.one_over_f_level("NRS1")[:12]
+    white = np.sqrt(2) * detector.get("NRS1").white_noise / gain
+    waves = sum((amplitude / gain) ** 2 for _, amplitude in noise.SPIKES)  # of differences, at frequencies of any phase
+    return float(np.sqrt(white**2 + np.mean(level**2) * (published**2 - white**2) + waves))
 
 
 def offsets(model, step):

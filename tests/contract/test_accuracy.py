@@ -32,6 +32,15 @@ def test_without_noise_the_true_rate_comes_back(tmp_path):
         assert abs(found["background, DN/s"]) < 0.01, name
 
 
+def test_coupling_between_pixels_leaves_what_the_linearity_step_must_leave(tmp_path):
+    """Neighbours share voltages, the step corrects pixel by pixel: part of the coupling is not linear afterwards."""
+    for name, found in run("coupled", tmp_path).items():
+        assert found["expected"]["median"] < 5e-4, name
+        assert found["expected"]["99 %"] < 1e-3, name
+        assert found["true"]["99 %"] < 2e-3, name
+        assert found["true"]["99 %"] > 1.5 * found["expected"]["99 %"], name  # it is there, and it is this
+
+
 def test_with_noise_the_errors_are_right(tmp_path):
     for name, found in run("noisy", tmp_path).items():
         assert found["trace"] == pytest.approx(1, abs=0.05), name

@@ -41,6 +41,23 @@ def test_the_detectors_are_read_from_opposite_ends():
         NIRSPEC_G395H.detector("NRCALONG")
 
 
+@pytest.mark.parametrize("name", ["NRS1", "NRS2"])
+def test_a_pixel_and_what_it_sees_are_each_others_inverse(name):
+    rows, columns = np.mgrid[0:32:5.0, 0:2048:61.0]
+    seen = NIRSPEC_G395H.wavelength(name, rows, columns), NIRSPEC_G395H.slit_position(name, rows, columns)
+    again = NIRSPEC_G395H.pixel(name, *seen)
+    assert again[0] == pytest.approx(rows, abs=1e-8)
+    assert again[1] == pytest.approx(columns, abs=1e-8)
+    described = NIRSPEC_G395H.detector(name)
+    assert NIRSPEC_G395H.wavelength(name, described.trace(700), 700) == described.wavelength(700)
+    above = described.trace(700) + 8
+    assert NIRSPEC_G395H.slit_position(name, above, 700) == pytest.approx(0.5)
+    lean = (described.wavelength(700) - NIRSPEC_G395H.wavelength(name, above, 700)) / 6.7e-4
+    assert lean == pytest.approx(8 * NIRSPEC_G395H.optics.slit_tilt, rel=0.05)
+    whole = described.column(np.linspace(2.2, 5.4, 50))
+    assert np.all(np.diff(whole) > 0)
+
+
 @pytest.mark.parametrize("target", ["WASP-39", "wasp-39", "WASP- 39"])
 def test_the_worked_example_is_known(target):
     assert instrument.mode_of(ramp(target=target)) is NIRSPEC_G395H

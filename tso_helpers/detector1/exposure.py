@@ -97,10 +97,11 @@ def calibrate(files, out, settings=None, *, workers=1, memory=1.5e9, scheduler=N
     settings, begin = settings or Settings(), time.monotonic()
     jobs = make_jobs(files, out, settings, memory=memory, workers=workers)
     out, scratch = Path(out), _scratch(out, settings)
-    report, known = out / "summary.json", _known(out / "summary.json")
     _refuse([job for job in jobs if not job.is_reported], settings.prepare)
     for folder in (out, scratch):
         _require_writable(folder)
+    report = out / "summary.json"
+    known = _known(report)
     with lock.hold(scratch.with_name(f"{scratch.name}.lock"), wait=False, remove=True):
         for folder in (out, scratch.parent):
             atomic.remove_leftovers(folder)

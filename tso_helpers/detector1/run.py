@@ -75,7 +75,7 @@ class Job:
 
 
 def do(job: Job, stage: str, number: int, prepare=None, after=()) -> dict:
-    """Do one task of a segment, in whatever process this is.
+    """Run one task of a segment, in whatever process this is.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def do(job: Job, stage: str, number: int, prepare=None, after=()) -> dict:
 
 
 def prepare_process(prepare) -> None:
-    """Point CRDS at the right files, and load the steps, before the first step of a process.
+    """Set CRDS to the right files, and load the steps, before the first step of a process.
 
     Parameters
     ----------
@@ -153,15 +153,18 @@ def _save_products(job):
 
 
 def run_all(jobs, prepare, *, workers, memory, scheduler, progress) -> Iterator[tuple[str, dict]]:
-    """Do all tasks of all segments, and delete what lies between when a segment is done.
+    """Run all tasks of all segments, and delete what lies between when a segment is done.
 
     Parameters
     ----------
     jobs : list of Job
     prepare : callable or None
         See `exposure.Settings`.
-    workers, memory, scheduler, progress
-        See `exposure.calibrate`.
+    workers : int
+    memory : float
+    scheduler : str, cluster or None
+    progress : bool
+        All as for `exposure.calibrate`.
 
     Yields
     ------

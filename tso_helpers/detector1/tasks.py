@@ -30,7 +30,7 @@ _CUBE = ("data", "err", "dq", "var_poisson", "var_rnoise")
 
 
 def run_segment(segment: Segment) -> None:
-    """Do all tasks of a segment, one after the other.
+    """Run all tasks of a segment, one after the other.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def run_segment(segment: Segment) -> None:
 
 
 def do(segment: Segment, stage, number) -> None:
-    """Do one task, unless it is done.
+    """Run one task, unless it is done.
 
     Parameters
     ----------

@@ -80,7 +80,12 @@ DETECTORS = {
     ),
 }
 
-FULL_WELL = 93_000.0  # e-, mean; 10 % from pixel to pixel
+#: Mean charge (e-) of a full pixel; 10 % from pixel to pixel. The JWST documentation ("NIRSpec detector subarrays")
+#: states a saturation limit of 77,000 e- that goes with the gain of subarrays, 1.43 times that of the full frame. It is
+#: the limit of the saturation step, 0.9 of the plateau, as counts times gain, not yet linear: (58,700 - 5,500) DN x
+#: 1.4156 = 75,000 e- in NRS1, (55,300 - 8,000) DN x 1.6194 = 77,000 e- in NRS2. Pixels that show it hold 82,000 e-,
+#: and 93,000 e- on the plateau. At the full frame's gain, about 1 e-/DN, the converter would end before that.
+FULL_WELL = 93_000.0
 KTC = 29.0  # e-, reset noise, fixed within an integration
 ONE_OVER_F = 7.5  # e- rms between 1/frame time and 50 kHz
 DARK = 0.0064  # e-/s
@@ -252,8 +257,42 @@ def unlinearise(true, c2, c3):
     return measured
 
 
+def couple_voltages(true: np.ndarray, c2, c3, fraction: float = IPC) -> np.ndarray:
+    """Apply non-linearity and inter-pixel capacitance together: what pixels show that hold ``true`` DN above bias.
+
+    The two cannot be put one before the other. The charge that a pixel has collected lies on its own capacitance, which
+    changes as it fills (the non-linearity: F(V) for the voltage V), and on the small capacitances between it and its
+    neighbours, in proportion to the difference of the *voltages*:
+
+        F(V_i) + fraction * sum over neighbours (V_i - V_j) = true_i.
+
+    This is solved to first order in ``fraction``; the second is 1e-4 of the differences. Without non-linearity it is
+    `couple`. A linearity step that works pixel by pixel turns V into F(V), and so leaves the coupling in.
+
+    Parameters
+    ----------
+    true : numpy.ndarray, shape (..., row, column)
+        Collected charge as linear DN above bias.
+    c2, c3 : numpy.ndarray, shape (row, column)
+        See `linearise`.
+    fraction : float
+        Of a difference of voltages, seen by the neighbour.
+
+    Returns
+    -------
+    numpy.ndarray, same shape
+        DN above bias.
+    """
+    alone = unlinearise(true, c2, c3)
+    shown = couple(alone, fraction)
+    shown -= alone
+    shown /= 1 + alone * (2 * c2 + 3 * c3 * alone)  # dF/dV
+    shown += alone
+    return shown
+
+
 def couple(charge: np.ndarray, fraction: float = IPC) -> np.ndarray:
-    """Apply inter-pixel capacitance: each pixel shows ``fraction`` of each of its four neighbours' charge.
+    """Apply inter-pixel capacitance to linear pixels: each shows ``fraction`` of each of its four neighbours' charge.
 
     ``charge`` is (..., row, column), any unit; the total is conserved, also at the edges.
     """

@@ -412,7 +412,7 @@ def acquisition_counts(recipe: Recipe, exposure: int) -> np.ndarray:
     """Raw counts of a target-acquisition exposure, shape (3, 32, 32), uint16; pixels of SUB2048, read fast."""
     det, pixels = detector.get("NRS1"), detector.maps("NRS1", recipe.seed).cut(uncal.ACQUISITION_COLUMNS)
     rng = noise.stream(recipe.seed, "acquisition", "NRS1", exposure)
-    expected = scene.acquisition_image(exposure) * pixels.flat * detector.MODE.frame_time(32, 32)
+    expected = scene.acquisition_image(exposure, recipe.has("slit")) * pixels.flat * detector.MODE.frame_time(32, 32)
     expected = np.broadcast_to(expected, (3, 32, 32))
     charge = np.cumsum(rng.poisson(expected) if recipe.has("photon_noise") else expected, axis=0, dtype=float)
     counts = np.minimum(charge, pixels.full_well) / det.gain

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import cosmic_rays, detector, examples, noise
+from . import cosmic_rays, detector, examples, noise, scene
 from .recipe import Recipe
 
 
@@ -65,9 +65,9 @@ def hit_electrons(recipe: Recipe, name: str, index: int) -> np.ndarray:
 
 
 def collect(recipe: Recipe, name: str, electrons: np.ndarray) -> np.ndarray:
-    """Return the linear DN above bias that the pixels show for collected ``electrons``.
+    """Return the linear DN above bias that the pixels hold for collected ``electrons``.
 
-    Full well, charge migration, inter-pixel capacitance and bias settling take part.
+    Full well, charge migration and bias settling take part; neighbours are not coupled yet.
     ``electrons`` may be given for any recipe's groups; it is used up (changed in place).
     """
     pixels, det = maps(recipe, name), detector.get(name)
@@ -75,8 +75,6 @@ def collect(recipe: Recipe, name: str, electrons: np.ndarray) -> np.ndarray:
         np.minimum(electrons, pixels.full_well.astype(np.float32), out=electrons)
     if recipe.has("charge_migration"):
         electrons = detector.migrate(electrons, np.float32(det.migration))
-    if recipe.has("ipc"):
-        electrons = detector.couple(electrons, np.float32(detector.IPC))
     electrons *= ~pixels.reference_pixel
     electrons /= np.float32(det.gain)
     if recipe.has("settling"):
@@ -84,13 +82,45 @@ def collect(recipe: Recipe, name: str, electrons: np.ndarray) -> np.ndarray:
     return electrons
 
 
+def shown(recipe: Recipe, name: str, linear: np.ndarray) -> np.ndarray:
+    """Return the DN above bias that the pixels show for what they hold: non-linear, and coupled to their neighbours.
+
+    Reference pixels are not coupled.
+    """
+    pixels = maps(recipe, name)
+    c2, c3 = (term.astype(np.float32) for term in (pixels.c2, pixels.c3))
+    if recipe.has("nonlinearity") and recipe.has("ipc"):
+        linear = detector.couple_voltages(linear, c2, c3, np.float32(detector.IPC))
+    elif recipe.has("nonlinearity"):
+        linear = detector.unlinearise(linear, c2, c3)
+    elif recipe.has("ipc"):
+        linear = detector.couple(linear, np.float32(detector.IPC))
+    linear *= ~pixels.reference_pixel
+    return linear
+
+
 def one_over_f(recipe: Recipe, name: str, index: int) -> np.ndarray:
     """Return the 1/f noise (DN) of each group; all reads are generated, the kept ones returned."""
     rng, det = noise.stream(recipe.seed, "one_over_f", name, index), detector.get(name)
-    frames = noise.one_over_f(
-        recipe.reads[-1] + 1, detector.ONE_OVER_F / det.gain, rng, detector.MODE.detector(name).reverse
-    )
+    rms = detector.ONE_OVER_F / det.gain * one_over_f_level(recipe, name, index)
+    frames = noise.one_over_f(recipe.reads[-1] + 1, rms, rng, detector.MODE.detector(name).reverse)
     return frames[:: recipe.decimation, :, slice(*recipe.columns)]
+
+
+def one_over_f_level(recipe: Recipe, name: str, index: int) -> float:
+    """Return how strong the 1/f noise of the integration is relative to its mean over the exposure."""
+    if not recipe.has("one_over_f_level"):
+        return 1.0
+    place = recipe.indices[index] / scene.INTEGRATIONS
+    return float(noise.levels(place, noise.stream(recipe.seed, "one_over_f_level", name)))
+
+
+def spikes(recipe: Recipe, name: str, index: int) -> np.ndarray:
+    """Return the waves of fixed frequency (DN) in the noise of each group."""
+    rng, det = noise.stream(recipe.seed, "spikes", name, index), detector.get(name)
+    lines = [(frequency, amplitude / det.gain) for frequency, amplitude in noise.SPIKES]
+    frames = noise.spikes(recipe.reads, lines, rng, detector.MODE.detector(name).reverse)
+    return frames[:, :, slice(*recipe.columns)]
 
 
 def telegraph(recipe: Recipe, name: str, index: int) -> np.ndarray:
@@ -138,17 +168,14 @@ def bias(recipe: Recipe, name: str) -> np.ndarray:
 
 def raw_counts(recipe: Recipe, name: str, index: int) -> np.ndarray:
     """Return the integration as the telescope sends it, uint16."""
-    pixels = maps(recipe, name)
     signal = photo_electrons(recipe, name, index)
     signal += hit_electrons(recipe, name, index)
-    signal = collect(recipe, name, signal)
-    if recipe.has("nonlinearity"):
-        signal = detector.unlinearise(signal, pixels.c2.astype(np.float32), pixels.c3.astype(np.float32))
+    signal = shown(recipe, name, collect(recipe, name, signal))
     signal += bias(recipe, name).astype(np.float32)
     signal += frame_offsets(recipe, name, index)[:, :, None]
     if recipe.has("ktc"):
         signal += reset_noise(recipe, name, index)
-    for effect in (white_noise, one_over_f, telegraph):
+    for effect in (white_noise, one_over_f, spikes, telegraph):
         if recipe.has(effect.__name__):
             signal += effect(recipe, name, index)
     return np.clip(np.rint(signal), 0, detector.ADC_MAX).astype(np.uint16)

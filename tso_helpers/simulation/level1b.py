@@ -21,6 +21,8 @@ from .recipe import Recipe
 #: Fixed, so that the same recipe gives the same file.
 FILE_DATE = "2024-01-01T00:00:00.000"
 EXPOSURE = "jw01366003001_04101_00001"
+#: Degrees from north to V3 at the slit [A].
+ROLL = 110.0
 #: Columns of NRS1 that the target acquisition reads, in the rows of SUB2048; where its window lies is our choice [A].
 ACQUISITION_COLUMNS = (1040, 1072)
 INT_TIMES = np.dtype(
@@ -50,6 +52,9 @@ def science_header(recipe: Recipe, name: str, segment: int) -> fits.Header:
             "FILTER": mode.filter,
             "GRATING": mode.grating,
             "FXD_SLIT": mode.slit,
+            "LAMP": "NONE",
+            "XOFFSET": 0.0,
+            "YOFFSET": 0.0,
             "GWA_XTIL": 0.3316742,
             "GWA_YTIL": 0.1244848,
             "TEMPLATE": "NIRSpec Bright Object Time Series",
@@ -75,6 +80,23 @@ def science_header(recipe: Recipe, name: str, segment: int) -> fits.Header:
     )
     end = scene.start_times(recipe.indices[-1]) + scene.INTEGRATION_TIME * u.s
     _exposure_times(header, recipe.groups, recipe.decimation, recipe.frame_time, recipe.total, end)
+    return header
+
+
+def pointing_header() -> fits.Header:
+    """Return what the science extension says of where the telescope looked: the star, and the slit in its field."""
+    optics, header = detector.MODE.optics, fits.Header()
+    header.update(
+        {
+            "RA_REF": scene.TARGET.ra.deg,
+            "DEC_REF": scene.TARGET.dec.deg,
+            "ROLL_REF": ROLL,
+            "V2_REF": optics.v2,
+            "V3_REF": optics.v3,
+            "V3I_YANG": optics.v3_angle,
+            "VPARITY": optics.parity,
+        }
+    )
     return header
 
 
@@ -259,6 +281,7 @@ def _science_extension(shape: tuple[int, ...], datasum: int) -> bytes:
     for axis, length in enumerate(reversed(shape), start=1):
         header[f"NAXIS{axis}"] = length
     header.update({"PCOUNT": 0, "GCOUNT": 1, "EXTNAME": "SCI", "BSCALE": 1, "BZERO": 32768, "BUNIT": "DN"})
+    header.update(pointing_header())
     header["DATASUM"] = (f"{datasum:10d}", "checksum of the data")  # of fixed width, so that it can be filled in later
     return header.tostring().encode("ascii")
 

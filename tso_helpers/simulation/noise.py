@@ -129,6 +129,68 @@ def one_over_f(reads: int, rms: float, rng: np.random.Generator, reverse: bool, 
     return clocked_frames(series, reads, rows, columns, reverse)
 
 
+def levels(places, rng: np.random.Generator, rms: float = 0.13) -> np.ndarray:
+    """Return the factor by which the 1/f noise is stronger at some times: it changes by 10 to 20 per cent [A].
+
+    Three waves, of one, two and three periods in the exposure, with amplitudes and phases drawn at random.
+
+    Parameters
+    ----------
+    places : array or float
+        Times, from 0 at the start of the exposure to 1 at its end.
+    rng : numpy.random.Generator
+        The same for all places: there is one draw for each exposure.
+    rms : float
+        Root-mean-square deviation from 1, which is the mean over the exposure.
+
+    Returns
+    -------
+    array or float
+    """
+    amplitude, phase = rng.standard_normal(3), rng.random(3)
+    amplitude *= rms / np.sqrt(np.sum(amplitude**2) / 2)
+    waves = np.cos(2 * np.pi * (np.asarray(places, float)[..., None] * np.arange(1, 4) + phase))
+    return 1 + np.sum(amplitude * waves, axis=-1)
+
+
+#: Frequency (Hz) and amplitude (e-) of the lines in the noise's spectrum: pick-up of the electronics. That there are
+#: some is seen in such detectors' spectra (Schlawin et al. 2020, arXiv:2010.03564); where and how strong [A]. The first
+#: two lie below the columns' 2,273 Hz and make stripes, the third changes within a column.
+SPIKES = ((388.0, 1.6), (1164.0, 1.0), (9310.0, 1.2))
+
+
+def spikes(reads, lines, rng: np.random.Generator, reverse: bool, rows: int = 32, columns: int = 2048) -> np.ndarray:
+    """Return waves of fixed frequency as the detector's clock samples them, each with a phase drawn at random.
+
+    Parameters
+    ----------
+    reads : sequence of int
+        Zero-based reads that are wanted.
+    lines : sequence of (float, float)
+        Frequency (Hz) and amplitude.
+    rng : numpy.random.Generator
+    reverse : bool
+        See `clocked_frames`.
+    rows, columns : int
+        Of a frame.
+
+    Returns
+    -------
+    numpy.ndarray, shape (read, row, column), float32, in the unit of the amplitudes
+    """
+    line, period = (rows + LINE_OVERHEAD) * SAMPLE_TIME, MODE.frame_time(rows, columns)
+    starts = np.asarray(reads)[:, None] * period + np.arange(columns) * line  # of each column in each read
+    frames = np.zeros((len(reads), rows, columns), np.float32)
+    for frequency, amplitude in lines:
+        # the sine of a sum: two small tables instead of one long one
+        begun = 2 * np.pi * (frequency * starts + rng.random())
+        gone = 2 * np.pi * frequency * SAMPLE_TIME * np.arange(rows)
+        sine, cosine = ((amplitude * f(begun)).astype(np.float32)[:, None] for f in (np.sin, np.cos))
+        frames += sine * np.cos(gone).astype(np.float32)[:, None]
+        frames += cosine * np.sin(gone).astype(np.float32)[:, None]
+    return frames[:, ::-1, ::-1] if reverse else frames
+
+
 def white_noise(groups: int, sigma: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return independent read noise, shape (group, row, column), in the unit of ``sigma`` (row, column)."""
     return rng.standard_normal((groups, *sigma.shape), dtype=np.float32) * sigma.astype(np.float32)

@@ -11,21 +11,18 @@ import numpy as np
 from . import detector, examples, scene
 
 #: Raise this whenever the same recipe gives other files than before: what was built with the old one is then rebuilt.
-VERSION = 4
+VERSION = 5
 #: Effects that can be switched off, by name, in the order in which nature has them.
 EFFECTS = (
-    "transit",
-    "trends",
-    "tilt",
-    "sky",
+    *scene.EFFECTS,
     "flat",
     "dark",
     "photon_noise",
     "cosmic_rays",
     "charge_migration",
-    "ipc",
     "settling",
     "nonlinearity",
+    "ipc",
     "superbias",
     "ktc",
     "offset",
@@ -33,6 +30,8 @@ EFFECTS = (
     "odd_even",
     "white_noise",
     "one_over_f",
+    "one_over_f_level",
+    "spikes",
     "telegraph",
     "reference_errors",
 )
@@ -202,8 +201,7 @@ class Recipe:
 
     def scene(self, name: str) -> scene.Scene:
         """Return the light on detector ``name``."""
-        off = self.without & {"transit", "trends", "tilt", "sky"}
-        return scene.Scene(name, self.indices, self.columns, off)
+        return scene.Scene(name, self.indices, self.columns, self.without & set(scene.EFFECTS), self.seed)
 
     def examples(self) -> dict[str, examples.Example]:
         """Return where the worked examples stand."""

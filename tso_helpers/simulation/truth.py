@@ -73,17 +73,25 @@ class Truth:
         """Return the true gain, e-/DN."""
         return detectors.get(detector).gain
 
-    def electron_rate(self, detector: str, segment: int, integration_: int) -> np.ndarray:
-        """Return the electrons per second that each pixel collects on average, shape (row, column)."""
-        return integration.electron_rate(self.recipe, detector, self.recipe.locate(segment, integration_))
+    def _without(self, effects) -> Recipe:
+        """The exposure's recipe with some effects left out."""
+        return replace(self.recipe, without=self.recipe.without | set(effects))
 
-    def rate(self, detector: str, segment: int, integration_: int) -> np.ndarray:
+    def electron_rate(self, detector: str, segment: int, integration_: int, without=()) -> np.ndarray:
+        """Return the electrons per second that each pixel collects on average, shape (row, column).
+
+        ``without`` names effects to leave out, such as ``("transit",)``.
+        """
+        return integration.electron_rate(self._without(without), detector, self.recipe.locate(segment, integration_))
+
+    def rate(self, detector: str, segment: int, integration_: int, without=()) -> np.ndarray:
         """Count rate (DN/s, shape (row, column)) that a perfect calibration gives, before gain_scale.
 
         The collected electrons, seen through inter-pixel capacitance and divided by the true gain. Charge migration,
         which the pipeline does not undo, is left out, and so is the bias-settling ramp, which the dark step removes.
+        ``without`` names more effects to leave out, such as ``("transit",)``.
         """
-        rate = self.electron_rate(detector, segment, integration_)
+        rate = self.electron_rate(detector, segment, integration_, without)
         if self.recipe.has("ipc"):
             rate = detectors.couple(rate)
         return np.where(self.maps(detector).reference_pixel, 0.0, rate / self.gain(detector))
@@ -91,13 +99,20 @@ class Truth:
     def noiseless_ramp(self, detector: str, segment: int, integration_: int, without=()) -> np.ndarray:
         """Return the linear DN above bias, without noise and cosmic rays, shape (group, row, column), float32.
 
-        Full well, charge migration, inter-pixel capacitance and bias settling take part, the non-linearity does not;
-        ``without`` names effects to leave out, such as ``("charge_migration",)``.
+        Full well, charge migration, bias settling and inter-pixel capacitance (as between linear pixels) take part, the
+        non-linearity does not; ``without`` names effects to leave out, such as ``("charge_migration",)``.
         """
-        recipe = replace(self.recipe, without=self.recipe.without | set(without))
+        recipe = self._without(without)
         rate = integration.electron_rate(recipe, detector, recipe.locate(segment, integration_))
         electrons = (rate * recipe.times[:, None, None]).astype(np.float32)
-        return integration.collect(recipe, detector, electrons)
+        return self._linear(recipe, detector, electrons)
+
+    def _linear(self, recipe: Recipe, detector: str, electrons: np.ndarray) -> np.ndarray:
+        """What linear pixels would show of collected electrons (used up): DN above bias."""
+        linear = integration.collect(recipe, detector, electrons)
+        if recipe.has("ipc"):
+            linear = detectors.couple(linear, np.float32(detectors.IPC))
+        return linear * ~self.maps(detector).reference_pixel
 
     def dark_ramp(self, detector: str) -> np.ndarray:
         """Return the signal without light (DN) in each group, shape (group, row, column): dark and bias settling.
@@ -117,11 +132,19 @@ class Truth:
         """Return `noiseless_ramp` with the photon noise that the integration really has."""
         index = self.recipe.locate(segment, integration_)
         electrons = integration.photo_electrons(self.recipe, detector, index)
-        return integration.collect(self.recipe, detector, electrons)
+        return self._linear(self.recipe, detector, electrons)
 
     def one_over_f(self, detector: str, segment: int, integration_: int) -> np.ndarray:
         """Return the 1/f noise (DN) in each group, shape (group, row, column)."""
         return integration.one_over_f(self.recipe, detector, self.recipe.locate(segment, integration_))
+
+    def one_over_f_level(self, detector: str) -> np.ndarray:
+        """Return how strong the 1/f noise of every integration of the exposure is, relative to its mean."""
+        return np.array([integration.one_over_f_level(self.recipe, detector, i) for i in range(self.recipe.total)])
+
+    def spikes(self, detector: str, segment: int, integration_: int) -> np.ndarray:
+        """Return the waves of fixed frequency (DN) in the noise of each group, shape (group, row, column)."""
+        return integration.spikes(self.recipe, detector, self.recipe.locate(segment, integration_))
 
     def white_noise(self, detector: str, segment: int, integration_: int) -> np.ndarray:
         """Return the white read noise (DN) in each group, shape (group, row, column)."""
@@ -177,14 +200,32 @@ class Truth:
         """BJD_TDB at the middle of every integration of the exposure, shape (integration,)."""
         return scene.mid_times(self.recipe.indices)
 
-    def light_curve(self, detector: str, columns=slice(None)) -> tuple[np.ndarray, np.ndarray]:
-        """Return the star's true light curve on the detector's rows, instrument trends and mirror tilt included.
+    def pointing(self, detector: str) -> np.ndarray:
+        """Return how far the star stood from the middle of the slit, shape (integration, 2): rows and columns (pixels).
+
+        Jitter, slow drift, and the step in rows of the mirror tilt. Positive columns move the spectrum to higher ones.
+        """
+        light = self.recipe.scene(detector)
+        return np.array([light.offset(index) for index in range(self.recipe.total)])
+
+    def slit(self, detector: str) -> np.ndarray:
+        """Return the share of each pixel, 0 to 1, that lies within the image of the slit, shape (row, column)."""
+        columns = self.recipe.columns
+        if not self.recipe.has("slit"):
+            return np.ones((detectors.ROWS, columns[1] - columns[0]))
+        away = np.abs(np.arange(detectors.ROWS)[:, None] - self.trace(detector))
+        return np.clip(detectors.MODE.optics.slit_rows / 2 + 0.5 - away, 0, 1)
+
+    def light_curve(self, detector: str, columns=slice(None), without=()) -> tuple[np.ndarray, np.ndarray]:
+        """Return the star's true light curve on the detector's rows, instrument trends, pointing and tilt included.
 
         Parameters
         ----------
         detector : str
         columns : slice or index array
             Columns (of the data's array) to add up; all by default.
+        without : sequence of str
+            Effects to leave out, such as ``("transit",)``.
 
         Returns
         -------
@@ -193,20 +234,36 @@ class Truth:
         flux : numpy.ndarray, shape (integration,)
             Electrons per second.
         """
-        light, pixels = self.recipe.scene(detector), self.maps(detector)
-        flat = pixels.flat if self.recipe.has("flat") else ~pixels.reference_pixel
+        recipe, pixels = self._without(without), self.maps(detector)
+        light, flat = recipe.scene(detector), pixels.flat if recipe.has("flat") else ~pixels.reference_pixel
         flux = [np.sum((light.star(index) * flat)[:, columns]) for index in range(self.recipe.total)]
         return self.times, np.array(flux)
 
     def transit(self, detector: str, columns=slice(None)) -> tuple[np.ndarray, np.ndarray]:
         """Return the transit in white light of ``columns``: time (BJD_TDB) and relative flux, 1 out of transit."""
-        star = scene.star_spectrum(self.wavelength(detector)[columns])
+        star = scene.star_spectrum(self.wavelength(detector)[columns], self.recipe.has("stellar_lines"))
         relative = scene.transit(self.times, self.wavelength(detector)[columns])
         return self.times, relative @ star / star.sum()
 
     def wavelength(self, detector: str) -> np.ndarray:
-        """Return the wavelength (um) of each column of the data's array."""
+        """Return the wavelength (um) of each column of the data's array, on the trace."""
         return detectors.MODE.detector(detector).wavelength(np.arange(*self.recipe.columns))
+
+    def wavelength_map(self, detector: str, segment: int | None = None, integration_: int | None = None) -> np.ndarray:
+        """Return the wavelength (um) of each pixel, shape (row, column), the slit's tilt included.
+
+        Of a star in the middle of the slit, which is what a calibration knows; with ``segment`` and ``integration_``
+        of the star where it stood in that integration.
+        """
+        index = None if segment is None else self.recipe.locate(segment, integration_)
+        return self.recipe.scene(detector).wavelength_map(index)
+
+    def star_spectrum(self, wavelength, lines: bool = True) -> np.ndarray:
+        """Return the star's electrons per second and column at ``wavelength`` (um), out of transit, before the slit.
+
+        ``lines`` False gives the continuum alone.
+        """
+        return scene.star_spectrum(wavelength, lines and self.recipe.has("stellar_lines"))
 
     def trace(self, detector: str) -> np.ndarray:
         """Return the row of the spectrum's centre in each column of the data's array (before the mirror tilt)."""

@@ -84,6 +84,8 @@ def test_plateau_and_limit(both):
     assert (maps.full_well.mean() / detector.FULL_WELL) == pytest.approx(1, abs=0.01)
     assert (maps.full_well.std() / detector.FULL_WELL) == pytest.approx(0.1, abs=0.01)
     assert maps.saturation_limit.mean() == pytest.approx({"NRS1": 58_700, "NRS2": 55_300}[det.name], rel=0.02)
+    # as counts times gain it is the documented limit of subarrays, 77,000 e-
+    assert det.gain * (maps.saturation_limit - maps.superbias).mean() == pytest.approx(77_000, rel=0.04)
     # every pixel can reach its limit, by the well or by the converter
     assert (np.minimum(maps.superbias + maps.plateau, detector.ADC_MAX) > maps.saturation_limit).all()
 
@@ -152,6 +154,29 @@ def test_coupling_shows_a_fraction_to_each_of_four_neighbours():
     assert seen[2, 2] == pytest.approx(1000 * (1 - 4 * detector.IPC))
     assert [seen[1, 2], seen[3, 2], seen[2, 1], seen[2, 3]] == pytest.approx([1000 * detector.IPC] * 4)
     assert seen[1, 1] == 0
+
+
+def test_coupled_voltages_hold_the_charge_that_was_collected():
+    rng, c2, c3 = np.random.default_rng(2), np.full((6, 8), 1.3e-6), np.full((6, 8), 1e-11)
+    true = rng.uniform(0, 50_000, (6, 8))
+
+    def rest(fraction):
+        shown = detector.couple_voltages(true, c2, c3, fraction)
+        # couple() adds, to each pixel, fraction x (neighbour - pixel)
+        return np.abs(detector.linearise(shown, c2, c3) - (detector.couple(shown, fraction) - shown) - true).max()
+
+    assert rest(detector.IPC) < 30 * detector.IPC**2 * np.ptp(true)
+    assert rest(detector.IPC) / rest(detector.IPC / 10) == pytest.approx(100, rel=0.1)  # of second order
+    before, after = (
+        np.abs(detector.linearise(shown, c2, c3) - (detector.couple(shown) - shown) - true).max()
+        for shown in (
+            detector.unlinearise(detector.couple(true), c2, c3),
+            detector.couple(detector.unlinearise(true, c2, c3)),
+        )
+    )
+    assert rest(detector.IPC) < min(before, after)  # neither order does as well
+    linear = detector.couple_voltages(true, 0 * c2, 0 * c3)
+    assert np.allclose(linear, detector.couple(true), rtol=1e-12)
 
 
 def test_migration_follows_its_formula():

@@ -108,3 +108,25 @@ def test_telegraph_pixels_have_two_levels_and_two_transitions_per_ramp():
     assert set(np.unique(levels)) == {0.0, 30.0}
     assert (np.diff(levels, axis=0) != 0).sum(axis=0).mean() == pytest.approx(2, abs=0.1)
     assert levels[0].mean() == pytest.approx(15, abs=1)
+
+
+def test_the_level_of_the_noise_changes_slowly_by_ten_to_twenty_per_cent():
+    places = np.arange(465) / 465
+    for seed in range(5):
+        level = noise.levels(places, np.random.default_rng(seed))
+        assert level.mean() == pytest.approx(1, abs=1e-9)
+        assert level.std() == pytest.approx(0.13, abs=1e-9)
+        assert np.abs(np.diff(level)).max() < 0.01
+        assert noise.levels(places[7], np.random.default_rng(seed)) == pytest.approx(level[7], abs=1e-12)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_spikes_are_waves_on_the_detectors_clock(reverse):
+    lines = ((388.0, 1.6), (9310.0, 1.2))
+    frames = noise.spikes((0, 5, 10), lines, np.random.default_rng(8), reverse)
+    # the time of each pixel, from the clock that cuts the 1/f noise
+    ticks = noise.clocked_frames(np.arange(11 * 90_200, dtype=float), 11, 32, 2048, reverse)[::5] * noise.SAMPLE_TIME
+    waves = [f(2 * np.pi * frequency * ticks.ravel()) for frequency, _ in lines for f in (np.sin, np.cos)]
+    found, rest = np.linalg.lstsq(np.transpose(waves), frames.ravel(), rcond=None)[:2]
+    assert np.hypot(*found.reshape(2, 2).T) == pytest.approx([1.6, 1.2], abs=1e-4)
+    assert rest[0] / frames.size < 1e-10
