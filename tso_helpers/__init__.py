@@ -18,12 +18,14 @@ except PackageNotFoundError:  # run from a source tree that was never installed
 
 #: What lessons reach as ``tso.<name>``, and where it stands.
 _MODULES = {
-    **{name: name for name in ("dq", "instrument", "jumps", "light_curve", "one_over_f", "ramps", "rates", "trace")},
+    **{name: name for name in ("dq", "instrument", "jumps", "light_curve", "one_over_f", "ramps", "rates")},
+    **{name: name for name in ("spectra", "trace")},
     **{name: name for name in ("course", "detector1", "files", "observation", "plotting", "simulation")},
     "archive": "observation.archive",
     "doctor": "course.doctor",
     "exercises": "course.exercises",
     "explorer": "course.explorer",
+    "full_size": "observation.full_size",
     "logs": "observation.logs",
     "products": "files.products",
     "workspace": "course.workspace",

@@ -38,12 +38,13 @@ NOT_RUN = {"tso_helpers.observation.logs.lines": "needs a run of the pipeline"}
 #: Where short docstrings are enough: a line that says what, with shape and unit, and the errors.
 SHORTER = "tso_helpers.simulation"
 #: Modules that lessons teach: every function has an example.
-TEACHING = ("dq", "ramps", "trace", "one_over_f", "jumps", "rates", "light_curve", "instrument")
+TEACHING = ("dq", "ramps", "trace", "one_over_f", "jumps", "rates", "light_curve", "spectra", "instrument")
 #: Those without one, each with its reason.
 WITHOUT_EXAMPLE = {
     "tso_helpers.trace.background": "takes a whole ramp",
     "tso_helpers.light_curve.from_rates": "takes rates of the pipeline",
     "tso_helpers.light_curve.integration_times": "takes a table that only a segment has",
+    "tso_helpers.spectra.from_rates": "takes rates of the pipeline",
     "tso_helpers.instrument.mode_of": "takes a header of the pipeline",
 }
 #: Verbs with which summaries of functions and methods begin.

@@ -22,7 +22,18 @@ from . import cosmic_rays, detector, integration, noise, references, scene
 from . import level1b as uncal
 from .recipe import Recipe
 
-__all__ = ["NOTE", "RECORD", "Recipe", "build", "command", "is_complete", "problems", "recipe_key", "recipe_of"]
+__all__ = [
+    "NOTE",
+    "RECORD",
+    "Recipe",
+    "build",
+    "build_segment",
+    "command",
+    "is_complete",
+    "problems",
+    "recipe_key",
+    "recipe_of",
+]
 
 #: Written last of all: the recipe, and size and checksum of every file.
 RECORD = "complete.json"
@@ -289,22 +300,83 @@ def _check_space(folder: Path, recipe: Recipe):
         )
 
 
+def build_segment(
+    folder: Path, recipe: Recipe, name: str, segment: int, integrations: slice | None = None, progress: bool = True
+) -> Path:
+    """Build one segment of an exposure, or a part of it, and the references: where there is no room for the whole.
+
+    The pixels are those of the whole exposure.
+
+    Parameters
+    ----------
+    folder : path-like
+        Created if needed; not the folder of a whole exposure, which this is none of.
+    recipe : Recipe
+    name : str
+        Detector.
+    segment : int
+        From 1.
+    integrations : slice, optional
+        With a start and a stop; of the segment, from 0.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    pathlib.Path
+        The uncal file; one that is there, whole and of the same recipe and integrations, is kept.
+
+    Raises
+    ------
+    FileExistsError
+        When ``folder`` holds a whole exposure, or that of another recipe.
+    """
+    folder = Path(folder)
+    first, last = recipe.locate(segment, 0), recipe.locate(segment, recipe.integrations[segment - 1] - 1)
+    chosen = range(first, last + 1)[integrations or slice(None)]
+    path = level1b.archive_path(folder, uncal.science_name(name, segment))
+    with _writable(folder), lock.hold(folder / ".building"):
+        if (folder / RECORD).exists():
+            raise FileExistsError(f"{folder} holds a whole exposure: choose another folder for single segments")
+        _refuse_another(folder, recipe)
+        if not _is_noted(folder, recipe):
+            atomic.remove_tree(folder / "crds")
+            atomic.write_text(folder / NOTE, recipe.to_json())
+        _write_references(folder, recipe)
+        if not _holds(path, chosen):
+            path.unlink(missing_ok=True)
+            with tqdm(
+                total=len(chosen), desc=f"simulating {path.stem}", unit="integration", disable=not progress
+            ) as bar:
+                _write_segment(path, recipe, name, segment, chosen, os.cpu_count() or 1, bar.update)
+    return path
+
+
+def _holds(path: Path, chosen: range) -> bool:
+    """True when an uncal file is there, whole, and has the chosen integrations, counted through the exposure."""
+    if not path.exists() or integrity.fits_problem(path):
+        return False
+    header = fits.getheader(path)
+    return (header["INTSTART"], header["INTEND"]) == (chosen[0] + 1, chosen[-1] + 1) and datasum_holds(path)
+
+
 def _build_segment(folder: Path, recipe: Recipe, name: str, segment: int, workers: int, done: Callable[[int], object]):
     path = level1b.archive_path(folder, uncal.science_name(name, segment))
-    count = recipe.integrations[segment - 1]
+    first, count = recipe.locate(segment, 0), recipe.integrations[segment - 1]
     if path.exists():
         done(count)
         return
+    _write_segment(path, recipe, name, segment, range(first, first + count), workers, done)
+
+
+def _write_segment(path: Path, recipe: Recipe, name: str, segment: int, chosen: range, workers: int, done: Callable):
+    """Write the chosen integrations, counted through the exposure, of a segment."""
+    blocks = ordered(lambda index: integration.raw_counts(recipe, name, index), chosen, workers)
+    shape = (len(chosen), recipe.groups, detector.ROWS, recipe.columns[1] - recipe.columns[0])
+    header, times = uncal.science_header(recipe, name, segment), uncal.integration_times(recipe, segment)
+    header["INTSTART"], header["INTEND"] = chosen[0] + 1, chosen[-1] + 1
     first = recipe.locate(segment, 0)
-    blocks = ordered(lambda index: integration.raw_counts(recipe, name, index), range(first, first + count), workers)
-    shape = (count, recipe.groups, detector.ROWS, recipe.columns[1] - recipe.columns[0])
-    uncal.write(
-        path,
-        uncal.science_header(recipe, name, segment),
-        shape,
-        _counted(blocks, done),
-        uncal.integration_times(recipe, segment),
-    )
+    uncal.write(path, header, shape, _counted(blocks, done), times[chosen[0] - first : chosen[-1] + 1 - first])
 
 
 def _counted(blocks, done):

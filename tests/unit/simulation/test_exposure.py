@@ -297,3 +297,47 @@ def test_true_light_curve_and_transit(built):
     assert np.ptp(flux[outside]) / flux[outside].mean() < 2e-3  # start-up ramp, drift, tilt
     assert (flux / flux[outside].mean() - relative)[5:] == pytest.approx(0, abs=1.5e-3)
     assert time[relative.argmin()] == pytest.approx(scene.MID_TRANSIT, abs=0.02)
+
+
+# --- one segment without the others
+
+
+def test_a_segment_alone_has_the_pixels_and_the_times_of_the_whole(built, tmp_path):
+    alone = exposure.build_segment(tmp_path, SMALL, "NRS2", 2, progress=False)
+    whole = files.archive_path(built, alone.name.removesuffix("_uncal.fits"))
+    assert alone.read_bytes() == whole.read_bytes()
+    assert len(files.paths(tmp_path)) == 1
+    assert (tmp_path / "crds").is_dir()
+
+
+def test_a_part_of_a_segment_says_which_part_it_is(built, tmp_path):
+    part = exposure.build_segment(tmp_path, SMALL, "NRS1", 1, slice(1, 3), progress=False)
+    with fits.open(part) as one, fits.open(files.archive_path(built, part.name.removesuffix("_uncal.fits"))) as whole:
+        assert np.array_equal(one["SCI"].data, whole["SCI"].data[1:3])
+        assert np.array_equal(one["INT_TIMES"].data, whole["INT_TIMES"].data[1:3])
+    described = files.describe(part)
+    assert (described.first_integration, described.shape[0], described.times) == (2, 2, 2)
+
+
+def test_a_segment_that_is_there_is_kept_and_one_that_is_damaged_or_shorter_is_built_again(tmp_path):
+    path = exposure.build_segment(tmp_path, SMALL, "NRS1", 2, progress=False)
+    content, made = path.read_bytes(), path.stat().st_mtime_ns
+    exposure.build_segment(tmp_path, SMALL, "NRS1", 2, progress=False)
+    assert path.stat().st_mtime_ns == made
+    path.write_bytes(content[: 5 * 2880] + b"\7" + content[5 * 2880 + 1 :])
+    exposure.build_segment(tmp_path, SMALL, "NRS1", 2, progress=False)
+    assert path.read_bytes() == content
+    exposure.build_segment(tmp_path, SMALL, "NRS1", 2, slice(0, 1), progress=False)
+    assert fits.getval(path, "NAXIS4", ext=1) == 1
+    exposure.build_segment(tmp_path, SMALL, "NRS1", 2, progress=False)
+    assert path.read_bytes() == content
+
+
+def test_single_segments_are_not_built_into_other_exposures(built, tmp_path):
+    with pytest.raises(FileExistsError, match="whole exposure"):
+        exposure.build_segment(built, SMALL, "NRS1", 1, slice(0, 1), progress=False)
+    exposure.build_segment(tmp_path, SMALL, "NRS1", 2, progress=False)
+    with pytest.raises(FileExistsError, match="another recipe"):
+        exposure.build_segment(tmp_path, Recipe(integrations=(3, 2), groups=6, columns=(0, 64), seed=6), "NRS1", 2)
+    with pytest.raises(ValueError, match="no segment 3"):
+        exposure.build_segment(tmp_path, SMALL, "NRS1", 3)
