@@ -36,7 +36,8 @@
 # %% [markdown]
 # ## Set up
 #
-# One line chooses the data: the simulated exposure, unless the environment variable `TSO_OBSERVATION` says otherwise.
+# One line chooses the data: the simulated exposure, unless the environment variable `TSO_OBSERVATION` says otherwise. The
+# map shows the way that you have walked one step at a time. Now you take it in one go.
 
 # %%
 import contextlib
@@ -48,17 +49,11 @@ import time
 import matplotlib.pyplot as plt
 import numpy as np
 import psutil
-from matplotlib.colors import to_rgb
 
 import tso_helpers as tso
 
 tso.plotting.use_style()
 obs = tso.open_observation()
-
-# %% [markdown]
-# You have walked along this map one step at a time. Now you take it in one go:
-
-# %%
 tso.plotting.stage1_map()
 plt.show()
 
@@ -109,33 +104,23 @@ for step in tso.detector1.STEPS:
 # all integrations. And `jump` looks a little to the side: a strong hit has its neighbours flagged too. So a tile must bring along some
 # columns of its neighbours, its **halo**.
 #
-# Draw the two cuts. The box is a ramp, with its columns to the right, its rows and groups upwards, and its integrations to the back:
+# Draw the two cuts. The box is a ramp, with its columns to the right, its rows and groups upwards, and its integrations towards the back:
 
 
 # %%
-def draw_box(ax, columns, integrations, colour):
-    """Draw a part of a ramp as a box; columns and integrations are (start, stop), between 0 and 1."""
-    (left, right), (front, back) = columns, integrations
-    face = [(left, 0, front), (right, 0, front), (right, 1, front), (left, 1, front)]
-    top = [(left, 1, front), (right, 1, front), (right, 1, back), (left, 1, back)]
-    side = [(right, 0, front), (right, 1, front), (right, 1, back), (right, 0, back)]
-    for light, corners in ((0.0, face), (0.55, top), (0.3, side)):
-        shade = [part + light * (1 - part) for part in to_rgb(tso.plotting.COLOURS[colour])]
-        corners = [(2 * x + 0.6 * z, 0.6 * y + 0.5 * z) for x, y, z in corners]
-        ax.add_patch(plt.Polygon(corners, facecolor=shade, edgecolor="white"))
-
-
-fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.0))
+fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.6), subplot_kw={"projection": "3d", "box_aspect": (2, 1.6, 0.8)})
+blue, sky, orange = (tso.plotting.COLOURS[name] for name in ("blue", "sky", "orange"))
+look = {"edgecolor": "white", "linewidth": 0.8}
+for k in range(4, -1, -1):  # from the back to the front: a corner, then the lengths along the three axes
+    axes[0].bar3d(0, k, 0, 5, 0.6, 1, color=blue if k == 2 else sky, **look)
 for k in range(5):
-    draw_box(axes[0], (0, 1), (0.8 - 0.2 * k, 0.95 - 0.2 * k), "blue" if k == 2 else "sky")
-    for colour, start, stop in [("sky", 0, 15)] if k != 2 else [("orange", -3, 0), ("blue", 0, 15), ("orange", 15, 18)]:
-        draw_box(axes[1], (0.2 * k + start / 100, 0.2 * k + stop / 100), (0, 0.95), colour)
+    axes[1].bar3d(k, 0, 0, 0.6, 5, 1, color=blue if k == 2 else sky, **look)
+for edge in (1.85, 2.6):
+    axes[1].bar3d(edge, 0, 0, 0.15, 5, 1, color=orange, **look)
 for ax, title in zip(axes, ("blocks: up to dark_current", "tiles: one_over_f and later"), strict=True):
-    ax.text(1, -0.06, "columns →", ha="center", va="top")
-    ax.text(-0.08, 0.3, "rows, groups →", rotation=90, ha="right", va="center")
-    ax.text(2.4, 0.2, "integrations →", rotation=41, ha="center", va="center")
-    ax.set(xlim=(-0.2, 2.7), ylim=(-0.2, 1.12), title=title)
-    ax.axis("off")
+    ax.set(xlabel="columns →", ylabel="integrations →", xticks=[], yticks=[], zticks=[], title=title)
+    ax.view_init(elev=28, azim=-62)
+axes[0].set_zlabel("rows, groups →")
 plt.show()
 
 # %% [markdown]
@@ -149,12 +134,7 @@ plt.show()
 # the first six steps once for all four, and once for two and two. Then compare the results bit by bit:
 
 # %% tags=["before-step"]
-from jwst.dark_current import DarkCurrentStep
-from jwst.dq_init import DQInitStep
-from jwst.linearity import LinearityStep
-from jwst.refpix import RefPixStep
-from jwst.saturation import SaturationStep
-from jwst.superbias import SuperBiasStep
+from jwst.step import DarkCurrentStep, DQInitStep, JumpStep, LinearityStep, RefPixStep, SaturationStep, SuperBiasStep
 
 
 def to_dark_current(ramp):
@@ -186,9 +166,6 @@ for name in ("data", "groupdq"):
 
 
 # %%
-from jwst.jump import JumpStep
-
-
 def jump_in_tiles(ramp, halo, width=256):
     """Flags after jump, found tile by tile."""
     found, end = [], ramp.data.shape[3]
@@ -201,12 +178,11 @@ def jump_in_tiles(ramp, halo, width=256):
 
 ramp = obs.after("one_over_f", detector, segment, integrations=slice(0, 18))
 flags = JumpStep.call(ramp).groupdq
+print(f"{np.count_nonzero(tso.dq.mask(flags, 'JUMP_DET')):,} jumps in the whole ramp")
 wrong = {halo: jump_in_tiles(ramp, halo) != flags for halo in (0, 1, HALO)}
-found = tso.dq.mask(flags, "JUMP_DET")
-print(f"{np.count_nonzero(found):,} jumps in the whole ramp")
 for halo, differ in wrong.items():
-    where = ", ".join(str(column) for column in np.unique(np.nonzero(differ)[3] % 256))
-    print(f"halo of {halo} columns: {np.count_nonzero(differ):3} flags differ; columns of a tile: {where or 'none'}")
+    where = np.unique(np.nonzero(differ)[3] % 256).tolist()
+    print(f"halo of {halo}: {np.count_nonzero(differ)} flags differ, in columns {where} of a tile")
 
 # %% [markdown]
 # Some tens, out of tens of thousands, and all in the first or the last column of a tile: the hit was on the other side of the border. One
@@ -249,6 +225,7 @@ assert tso.exercises.check("whole-bands", answer)
 # %%
 from dataclasses import replace
 
+raw = whole = blocks = joined = ramp = flags = None  # makes room
 start = min(max(example.column - 128, 0), obs.shape(detector, segment)[3] - 256)
 if obs.truth is None:
     long = obs.after("dark_current", detector, segment, integrations=slice(0, 110))
@@ -275,9 +252,9 @@ print(f"halves: {np.count_nonzero(apart):6,} flags, {halves[0][1]}")
 print(f"{np.count_nonzero(apart != together):,} samples are flagged in one of them only")
 
 # %% tags=["check"]
-assert found.any() * (not wrong[1].any()) * (not wrong[HALO].any()), "with a halo nothing differs"
+assert wrong[0].any() * (not wrong[1].any()) * (not wrong[HALO].any()), "with a halo nothing differs"
 places = np.nonzero(wrong[0])[3] % 256
-assert 0 < len(places) < 0.01 * np.count_nonzero(found), "without one a few flags do"
+assert 0 < len(places) < 1e-4 * wrong[0].size, "without one a few flags do"
 assert set(places[:1]) <= set(places % 255) == {0}, "at the borders of tiles, and nowhere else"
 assert np.count_nonzero(apart) > 1.3 * np.count_nonzero(together) > 0, "the halves have many more flags"
 assert method != halves[0][1], "because they were searched by another method"
@@ -295,33 +272,28 @@ assert method != halves[0][1], "because they were searched by another method"
 # Watch the memory of both ways, on a segment that fits. Each way is a script, which runs in a Python process of its own:
 
 # %%
-raw = whole = blocks = joined = ramp = flags = wrong = long = together = apart = halves = None  # makes room
+wrong = long = together = apart = halves = None  # makes room
 folder = obs.outputs / "lesson-10"
 shutil.rmtree(folder, ignore_errors=True)
 folder.mkdir(parents=True)
 size = 4 * np.prod(obs.shape(detector, segment))  # bytes of the ramp as 4-byte numbers
 budget = min(350e6 + 1.5 * size, 1.5e9)
-naive = f"""
-import time
+begin = """import time
 import tso_helpers as tso
-from stdatamodels.jwst.datamodels import RampModel
 obs = tso.open_observation()
 print("loaded", time.time())
+"""
+naive = f"""{begin}
+from stdatamodels.jwst.datamodels import RampModel
 model = RampModel(obs.uncal({detector!r}, {segment}))
 for step in tso.detector1.STEPS:
     print(step, time.time())
     model = tso.detector1.apply(model, step)  # Step.call, or the 1/f correction of lesson 07
-model.save({str(folder / "naive_rateints.fits")!r})
-"""
-streamed = f"""
-import time
-import tso_helpers as tso
+model.save({str(folder / "naive_rateints.fits")!r})"""
+streamed = f"""{begin}
 from tso_helpers.observation.calibration import settings
-obs = tso.open_observation()
-print("loaded", time.time())
 files = [file for file in obs.files if (file.detector, file.segment) == ({detector!r}, {segment})]
-tso.detector1.calibrate(files, {str(folder / "streamed")!r}, settings(obs), memory={budget}, progress=False)
-"""
+tso.detector1.calibrate(files, {str(folder / "streamed")!r}, settings(obs), memory={budget}, progress=False)"""
 
 # %% [markdown]
 # `watch` starts a script and asks the operating system twenty times a second how much memory its process holds:
@@ -329,7 +301,7 @@ tso.detector1.calibrate(files, {str(folder / "streamed")!r}, settings(obs), memo
 
 # %%
 def watch(script):
-    """Run a script by itself: seconds and memory (GB) while it ran, and when it began its steps."""
+    """Run a script: seconds and memory (GB) while it ran, and when it began its steps."""
     begin, seen = time.time(), []
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
         other = psutil.Process(process.pid)
@@ -338,15 +310,12 @@ def watch(script):
                 seen.append((time.time() - begin, other.memory_info().rss / 1e9))
             time.sleep(0.05)
         steps = {step: float(moment) - begin for step, moment in map(str.split, process.stdout)}
-    assert process.returncode == 0, "the script failed"
     return np.array(seen).T, steps
 
 
 ways = {"streamed": watch(streamed)}
-if 10 * size < psutil.virtual_memory().available:
+if 10 * size < psutil.virtual_memory().available:  # a real file is too large for the naive way on most machines
     ways["naive"] = watch(naive)
-else:
-    print("This segment is too large for the naive way on this machine.")
 
 # %% [markdown]
 # **Predict:** at which step is the naive way at its largest? How high does the streamed way get?
@@ -354,13 +323,10 @@ else:
 # %%
 fig, axes = plt.subplots(len(ways), figsize=(8.5, 2.4 * len(ways)), sharex=True, sharey=True, layout="constrained")
 for ax, (way, ((seconds, memory), steps)) in zip(np.atleast_1d(axes), reversed(ways.items()), strict=True):
-    seconds = seconds - steps["loaded"]
-    ax.fill_between(seconds, memory, color=tso.plotting.COLOURS["sky"], alpha=0.5)
-    ax.plot(seconds, memory)
-    ax.axhline(
-        budget / 1e9, color=tso.plotting.COLOURS["vermilion"], linestyle="--", label="memory given to the streamed way"
-    )
-    for step in tso.detector1.STEPS if way == "naive" else ():
+    ax.fill_between(seconds - steps["loaded"], memory, color=sky, alpha=0.5)
+    ax.plot(seconds - steps["loaded"], memory)
+    ax.axhline(budget / 1e9, color=orange, linestyle="--", label="memory given to the streamed way")
+    for step in steps.keys() - {"loaded"}:
         moment = steps[step] - steps["loaded"]
         ax.axvline(moment, color="0.6", linewidth=0.8, zorder=0)
         ax.text(moment, 1.02, step, rotation=50, fontsize=8, transform=ax.get_xaxis_transform())

@@ -16,17 +16,12 @@ _AFTER_DARK = {
     "whole-bands",
     expects="the name of a step",
     solution="one_over_f",
-    wrong={
-        "jump": "jump",
-        "ramp_fit": "ramp_fit",
-        "gain_scale": "gain_scale",
-        "a step of the blocks": "refpix",
-    },
+    wrong={"jump": "jump", "ramp_fit": "ramp_fit", "gain_scale": "gain_scale", "a step of the blocks": "refpix"},
 )
 def bands_of_rows(answer):
     name = answer.strip()
     if name == "one_over_f":
-        return "It takes the median of all background rows of a column; a band holds a few of them, with another median."
+        return "It takes the median of all background rows of a column; a band holds a few, with another median."
     if name in _AFTER_DARK:
         raise Wrong(_AFTER_DARK[name])
     raise Wrong(f"choose one of one_over_f, {', '.join(_AFTER_DARK)}.")
@@ -97,7 +92,9 @@ def _core_hours(seconds, exposures, cores):
 def core_hours(answer, *, seconds, exposures, cores):
     right = _core_hours(seconds, exposures, cores)
     if close_to(answer, right, rtol=0.02):
-        return f"On {cores} cores that is {right / cores:.2g} hours on the clock at best: more cores do not make it cheaper."
+        return (
+            f"On {cores} cores that is {right / cores:.2g} hours on the clock at best; more cores make it no cheaper."
+        )
     if close_to(answer, right / cores, rtol=0.02):
         raise Wrong("that is the time on the clock with all cores at work; core-hours count the work itself.")
     if close_to(answer, right / exposures, rtol=0.02):
