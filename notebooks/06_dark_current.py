@@ -623,7 +623,7 @@ assert tso.exercises.check("dark-too-short", answer, **context)
 # ## On real data
 #
 # - Set `TSO_OBSERVATION=mast` and the same cells run; those that compare with the truth say that there is none. With all 465
-#   integrations of 70 groups the loop over the segments takes its time and memory; lesson 10 shows how to bound both.
+#   integrations of 70 groups the loop over the segments takes its time and memory; [lesson 10](10_whole_observation.ipynb) shows how to bound both.
 # - The settling ramp of the simulation is a choice that gives the shares seen in the real data (about 12 % left of column 500, 5 %
 #   right of it). Real bias settling is less regular, and its reference is noisier.
 # - A real dark's errors are the same in every integration: look for them in the spectrum, not in the scatter.

@@ -818,7 +818,7 @@ assert tso.exercises.check("aperture-choice", answer, half_widths=widths, scatte
 # ## On real data
 #
 # - Everything runs as it stands with `TSO_OBSERVATION=mast`; where the truth is needed, the cells say that there is none. With all 465
-#   integrations of 70 groups the loop over the segments takes long, and each segment much memory; lesson 10 shows how to bound both.
+#   integrations of 70 groups the loop over the segments takes long, and each segment much memory; [lesson 10](10_whole_observation.ipynb) shows how to bound both.
 # - With 70 groups the read noise weighs less and there are more samples for the jumps. The photon noise hardly changes.
 # - The tilt is real and can be seen in the published light curves. How much light it moves into the wings is a choice
 #   of this simulation: the step of the real data, and its dependence on the aperture, will differ.
@@ -828,8 +828,8 @@ assert tso.exercises.check("aperture-choice", answer, half_widths=widths, scatte
 #
 # ## Next
 #
-# Lesson 10, The whole observation, is in preparation: the same chain for all integrations of the real exposure, in bounded memory. From
-# here, spectra can be extracted from the rateints, with software of your choice.
+# [10 · Calibrate the whole observation](10_whole_observation.ipynb): the same chain for all integrations of the real exposure, in bounded
+# memory. Spectra can be extracted from the rateints, with software of your choice.
 #
 # ## References
 #

@@ -46,6 +46,6 @@ def read_source(path):
         if ABOUT in cell.metadata:
             kept[ABOUT] = cell.metadata[ABOUT]
         cell.metadata = nbformat.from_dict(kept)
-        if "solution" in tags and cell.cell_type == "code":
+        if {"solution", "check"} & {*tags} and cell.cell_type == "code":
             cell.metadata["jupyter"] = {"source_hidden": True}
     return notebook

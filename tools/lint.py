@@ -67,8 +67,8 @@ def cells(nb, number):
         if cell.cell_type != "code":
             continue
         before = nb.cells[position - 1] if position else None
-        follows_exercise = "solution" in _tags(cell) and before is not None and before.cell_type == "code"
-        if not follows_exercise and (before is None or before.cell_type != "markdown"):
+        follows_code = {"solution", "check"} & {*_tags(cell)} and before is not None and before.cell_type == "code"
+        if not follows_code and (before is None or before.cell_type != "markdown"):
             yield f"cell {position} has no prose before it: {cell.source.splitlines()[0]!r}"
         if _lines(cell) > LONGEST:
             yield f"cell {position} has {_lines(cell)} lines of code, more than {LONGEST}"

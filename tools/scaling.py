@@ -79,10 +79,11 @@ def measure(shapes, repeat, root) -> Table:
 
 def _one(folder, workers, root):
     """What one run costs, and the size of its products, bytes."""
-    with tempfile.TemporaryDirectory(dir=root, prefix="scaling-") as out:
+    with tempfile.TemporaryDirectory(dir=root, prefix="scaling-") as apart:
+        out = Path(apart, "products")
         command = speed.ours("--workers", workers)(folder, None, out)
-        cost = measured.run(command, watch=[root], TSO_DATA=str(root))
-        return cost, sum(path.stat().st_size for path in Path(out).glob("*.fits"))
+        cost = measured.run(command, watch=[folder, apart], TSO_DATA=apart)
+        return cost, sum(path.stat().st_size for path in out.glob("*.fits"))
 
 
 # --- what follows ----------------------------------------------------------------------------------------------
@@ -227,7 +228,7 @@ def draw(table):
     fixed = {"integrations": ("groups", 10), "groups": ("integrations", 10)}
     for ax, (axis, (other, value)) in zip(axes, fixed.items(), strict=False):
         _draw_seconds(ax, table, axis, other, value)
-        ax.set(xlabel=f"{axis} (of {value} {other} each)" if axis == "integrations" else f"{axis} ({value} {other})")
+        ax.set(xlabel=f"{axis} (of {value} {other} each)" if axis == "integrations" else f"{axis} (of {value} {other})")
         ax.set(ylabel="seconds", xlim=(0, None), ylim=(0, None), title=f"with {axis}")
     axes[0].axvline(CLIPPED, color="0.6", lw=1, ls=":")
     axes[0].legend(fontsize="small")
