@@ -130,7 +130,8 @@ def make_parts(making, detector, segment, corrections):
         calibrated, log = calibrate(making, raw, correction)
         save_part(making.part(detector, segment, correction), *extract(calibrated), log)
         if not making.keep:
-            atomic.remove_tree(calibrated.parent)
+            for kind in ("rateints", "rate"):
+                (calibrated.parent / tso.products.name_of(raw.name, kind)).unlink()
     if not making.keep:
         raw.unlink()
 

@@ -122,7 +122,6 @@ def test_numbers_that_are_not_those_of_the_product_are_noticed(made, changed):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not full_size.PATH.is_file(), reason="THE PRODUCT IS NOT THERE: python tools/full_product.py make")
 def test_a_part_of_the_product_that_comes_with_the_package_is_made_again(tmp_path):
     """The last three integrations of a segment, all columns, all 70 groups."""
     found = json.loads(run(tmp_path, "compare", "--detector", "NRS1", "--segment", 1, "--integrations", "152,155"))

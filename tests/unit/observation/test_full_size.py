@@ -15,9 +15,6 @@ from tso_helpers.observation import full_size
 from tso_helpers.simulation.recipe import VERSION, Recipe
 
 CORRECTIONS = {"group": {"jump": {}}, "none": {"jump": {"rejection_threshold": 5}}}
-shipped = pytest.mark.skipif(
-    not full_size.PATH.is_file(), reason="THE PRODUCT IS NOT THERE: python tools/full_product.py make"
-)
 
 
 def made(seed=1):
@@ -31,13 +28,17 @@ def made(seed=1):
         series[name] = spectra.Spectra(time, random.random(5), flux, flux / 300, *counts)
         bins[name] = Table({"WAVELENGTH": series[name].wavelength * u.um, "FIRST": np.arange(5), "LAST": np.arange(5)})
         bins[name]["ROW"] = random.random(5)
-        white[name] = {
-            correction: {kind: light_curve.LightCurve(time, *random.random((2, 7))) for kind in full_size.SUMS}
-            for correction in CORRECTIONS
-        }
+        white[name] = {"group": {kind: light_curve.LightCurve(time, *random.random((2, 7))) for kind in full_size.SUMS}}
+    few = slice(0, 3)  # the other correction: one detector, some of the integrations
+    white["NRS1"]["none"] = {kind: light_curve.LightCurve(time[few], *random.random((2, 3))) for kind in full_size.SUMS}
     recipe = json.loads(Recipe().to_json())
     about = {"COMMAND": "python " + 20 * "long ", "CODE": "abc", "SPECTRA": "group", "RECIPE": recipe}
-    about |= {"PACKAGES": {"jwst": "3"}, "STEPS": CORRECTIONS, "APERTURE": {"columns in a bin": 5}}
+    about |= {
+        "PACKAGES": {"jwst": "3"},
+        "STEPS": CORRECTIONS,
+        "APERTURE": {"columns in a bin": 5},
+        "LOG": [{"name": "NRS1 segment 1", "seconds": 1.5}],
+    }
     about["COMMAND"] = about["COMMAND"].strip()
     return full_size.FullSize(series, bins, white, about)
 
@@ -55,8 +56,10 @@ def test_what_is_written_is_read(tmp_path):
         assert np.allclose(there.spectra[name].error, series.error, rtol=1e-7, equal_nan=True)
         assert there.bins[name].colnames == product.bins[name].colnames
         assert there.bins[name]["WAVELENGTH"].unit == u.um
+        assert there.white_light[name].keys() == product.white_light[name].keys()
         for correction, sums in product.white_light[name].items():
             for kind, curve in sums.items():
+                assert np.array_equal(there.white_light[name][correction][kind].time, curve.time)
                 assert np.array_equal(there.white_light[name][correction][kind].flux, curve.flux)
                 assert np.array_equal(there.white_light[name][correction][kind].error, curve.error)
 
@@ -72,7 +75,7 @@ def test_the_digest_is_of_the_numbers_and_not_of_the_file(tmp_path):
         full_size.read(full_size.write(made(), tmp_path / "second.fits"))
     )
     assert full_size.content(first) != full_size.content(made(seed=2))
-    first.white_light["NRS2"]["none"]["box"].flux[3] += 1e-9
+    first.white_light["NRS1"]["none"]["box"].flux[2] += 1e-9
     assert full_size.content(first) != full_size.content(full_size.read(tmp_path / "first.fits"))
 
 
@@ -97,7 +100,6 @@ def product():
     return full_size.read()
 
 
-@shipped
 def test_it_is_small_and_of_todays_simulation(product):
     assert full_size.PATH.stat().st_size <= 3e6
     assert product.about["RECIPE"]["version"] == VERSION, "make it again: tools/full_product.py make"
@@ -105,7 +107,6 @@ def test_it_is_small_and_of_todays_simulation(product):
     assert (recipe.integrations, recipe.groups, recipe.without) == ((155, 155, 155), 70, frozenset())
 
 
-@shipped
 def test_it_holds_the_whole_series_of_both_detectors(product):
     for name in ("NRS1", "NRS2"):
         series, described = product.spectra[name], NIRSPEC_G395H.detector(name)
@@ -115,10 +116,13 @@ def test_it_holds_the_whole_series_of_both_detectors(product):
         assert np.allclose(series.wavelength, described.wavelength(product.bins[name]["FIRST"] + 2.0), atol=1e-5)
         assert np.isfinite(series.flux).mean() > 0.999
         assert np.nanmedian(series.flux / series.error) > 100
-        assert set(product.white_light[name]) == {"group", "none", "clean", "clean_no_background"}
+        assert all(len(curve.time) == 465 for curve in product.white_light[name]["group"].values())
+    assert set(product.white_light["NRS1"]) == {"group", "none", "clean", "clean_no_background"}
+    assert [entry["name"] for entry in product.about["LOG"]] == [
+        f"{name} segment {number}" for name in ("NRS1", "NRS2") for number in (1, 2, 3)
+    ]
 
 
-@shipped
 def test_any_astronomers_tools_read_it():
     with fits.open(full_size.PATH) as hdus:
         hdus.verify("exception")
