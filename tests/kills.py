@@ -4,6 +4,7 @@ Each function below `in_child` is run in a process of its own (`run`), which for
 takes long, importing and preparing, is done once and before.
 """
 
+import gc
 import hashlib
 import os
 import random
@@ -163,7 +164,7 @@ def checkpoints(folder, kills, seed):
 
 def calibrations(folder, kills, seed):
     """Kill `tso calibrate` in this process, each time followed by the same command, until one comes to its end."""
-    _calibrations(folder, kills, seed, "--memory", calibrating.pieces())
+    _calibrations(folder, kills, seed, "--memory", calibrating.pieces(tiles=2))
 
 
 def calibrations_by_two(folder, kills, seed):
@@ -185,12 +186,13 @@ def _calibrations(folder, kills, seed, *options):
         assert not cli.app(place.command(out, *options)[len(calibrating.TSO) :], standalone_mode=False)
 
     work(whole, ())  # in this process: what is loaded for it once the children have from their beginning
+    gc.freeze()  # and need not look through again
     expected, longest = calibrating.products(whole), in_child(lambda: work(Path(folder, "again")))[1]
     assert calibrating.products(Path(folder, "again")) == expected
 
     rng, killed, finished, met, made = random.Random(seed), 0, 0, Counter(), {}
     while killed < kills:
-        aimed = rng.random() < 0.3  # at the products, which are saved within moments
+        aimed = rng.random() < 0.2  # at the products, which are saved within moments
         begun = (lambda: _phase(place) == "products") if aimed else None
         hit, _ = in_child(work, rng.uniform(0, 0.15 * longest if aimed else longest), begun)
         killed += hit

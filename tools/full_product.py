@@ -54,6 +54,8 @@ CORRECTIONS = {
 }
 #: The correction of the spectra.
 SPECTRA = "group"
+#: Segments, by detector, that are calibrated with the others too: before the transit, where noise can be compared.
+COMPARED = {"NRS1": (1,)}
 #: Columns in a bin.
 WIDTH = 5
 APERTURE = {
@@ -111,31 +113,40 @@ def code():
 # --- one part --------------------------------------------------------------------------------------------------
 
 
+def is_part(correction, detector, segment) -> bool:
+    """Whether a segment is calibrated with a correction."""
+    return correction == SPECTRA or segment in COMPARED.get(detector, ())
+
+
 def make_parts(making, detector, segment, corrections):
     """Make the parts of one segment that are not there yet."""
-    missing = [name for name in corrections if not making.part(detector, segment, name).exists()]
+    wanted = [name for name in corrections if is_part(name, detector, segment)]
+    missing = [name for name in wanted if not making.part(detector, segment, name).exists()]
     if not missing:
         return
     folder = making.work / "exposure"
     raw = exposure.build_segment(folder, making.recipe, detector, segment)
     for correction in missing:
-        calibrated = calibrate(making, raw, correction)
-        save_part(making.part(detector, segment, correction), *extract(calibrated))
+        calibrated, log = calibrate(making, raw, correction)
+        save_part(making.part(detector, segment, correction), *extract(calibrated), log)
         if not making.keep:
             atomic.remove_tree(calibrated.parent)
     if not making.keep:
         raw.unlink()
 
 
-def calibrate(making, raw, correction) -> Path:
-    """Take a raw file through Stage 1, and return the path of its rates per integration."""
+def calibrate(making, raw, correction) -> tuple[Path, dict]:
+    """Take a raw file through Stage 1, and return the path of its rates per integration and what that took."""
     folder = making.work / "exposure"
     source = Source("full size", folder, making.work / "scratch", crds.simulated(folder / "crds"))
     obs = Observation(source, [level1b.describe(raw)])
     out = making.work / f"rates-{correction}"
     how = calibration.settings(obs, **CORRECTIONS[correction])
-    calibration.calibrate(obs, out, how, workers=making.workers, memory=making.memory)
-    return out / tso.products.name_of(raw.name)
+    summary = calibration.calibrate(obs, out, how, workers=making.workers, memory=making.memory)
+    entry = summary["segments"][0]
+    log = {name: entry[name] for name in ("name", "seconds", "peak_memory", "saturated", "jumps", "method")}
+    log |= {"workers": making.workers, "run seconds": summary.get("run seconds")}
+    return out / tso.products.name_of(raw.name), log
 
 
 def extract(path):
@@ -169,25 +180,25 @@ def placed(name, start, width):
     return slice(max(first, 0), min(last + 1, width)), described.trace(start + np.arange(width))
 
 
-def save_part(path, series, white):
+def save_part(path, series, white, log):
     """Keep what was extracted from one segment."""
     arrays = {name: getattr(series, name) for name in ("time", "wavelength", "flux", "error", "flags", "filled")}
     arrays |= {
         f"white-{kind}-{name}": getattr(curve, name) for kind, curve in white.items() for name in ("flux", "error")
     }
     with atomic.file(path) as unfinished, open(unfinished, "wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, log=json.dumps(log), **arrays)
 
 
 def read_part(path):
-    """The spectra and the white-light curves of one segment."""
+    """The spectra and the white-light curves of one segment, and what its calibration took."""
     with np.load(path) as part:
         series = spectra.Spectra(*(part[name] for name in ("time", "wavelength", "flux", "error", "flags", "filled")))
         white = {
             kind: light_curve.LightCurve(series.time, part[f"white-{kind}-flux"], part[f"white-{kind}-error"])
             for kind in full_size.SUMS
         }
-    return series, white
+        return series, white, json.loads(str(part["log"]))
 
 
 # --- all of them -----------------------------------------------------------------------------------------------
@@ -196,17 +207,31 @@ def read_part(path):
 def put_together(making, corrections, command) -> full_size.FullSize:
     """Put all parts together to the product."""
     recipe, segments = making.recipe, range(1, len(making.recipe.integrations) + 1)
-    series, bins, white = {}, {}, {}
+    series, bins, white, log = {}, {}, {}, []
     for name in recipe.detectors:
-        parts = {c: [read_part(making.part(name, number, c)) for number in segments] for c in corrections}
-        series[name] = spectra.stitch(part for part, _ in parts[SPECTRA]).binned(WIDTH)
+        parts = {
+            correction: [
+                read_part(making.part(name, number, correction))
+                for number in segments
+                if is_part(correction, name, number)
+            ]
+            for correction in corrections
+        }
+        series[name] = spectra.stitch(part for part, _, _ in parts[SPECTRA]).binned(WIDTH)
         bins[name] = describe_bins(name, recipe.columns, series[name].wavelength)
         white[name] = {
-            correction: {kind: light_curve.stitch([curves[kind] for _, curves in found]) for kind in full_size.SUMS}
+            correction: {kind: light_curve.stitch([curves[kind] for _, curves, _ in found]) for kind in full_size.SUMS}
             for correction, found in parts.items()
+            if found
         }
+        log += [took for _, _, took in parts[SPECTRA]]
     about = {"COMMAND": command, "CODE": making.code, "SPECTRA": SPECTRA, "RECIPE": json.loads(recipe.to_json())}
-    about |= {"PACKAGES": packages(), "STEPS": {name: steps_of(name) for name in corrections}, "APERTURE": APERTURE}
+    about |= {
+        "PACKAGES": packages(),
+        "STEPS": {name: steps_of(name) for name in corrections},
+        "APERTURE": APERTURE,
+        "LOG": log,
+    }
     return full_size.FullSize(series, bins, white, about)
 
 
@@ -294,26 +319,38 @@ def compare(
     chosen = slice(*(int(n) for n in integrations.split(",")))
     making = Making(recipe, work or data_root() / "full-product-part", workers, memory * 1e9)
     raw = exposure.build_segment(making.work / "exposure", recipe, detector, segment, chosen, progress=False)
-    series, _ = extract(calibrate(making, raw, there.about["SPECTRA"]))
+    series, white = extract(calibrate(making, raw, there.about["SPECTRA"])[0])
     first = recipe.locate(segment, chosen.start)
-    print(json.dumps(compared(series.binned(WIDTH), there.spectra[detector], slice(first, first + len(series)))))
+    rows = slice(first, first + len(series))
+    found = compared(series.binned(WIDTH), there.spectra[detector], rows)
+    found["white light, furthest apart, in errors"] = furthest(
+        white, there.white_light[detector][there.about["SPECTRA"]], rows
+    )
+    print(json.dumps(found, indent=1))
+
+
+def furthest(again, there, rows) -> float:
+    """How far white-light curves that were made again are from those in a product, at most, in errors."""
+    return max(
+        float(np.max(np.abs(again[kind].flux - curve.flux[rows]) / curve.error[rows])) for kind, curve in there.items()
+    )
 
 
 def compared(again, there, rows) -> dict:
     """How some integrations that were made again compare with those in a product."""
-    clean = (again.filled == there.filled[rows]) & (again.flags == there.flags[rows])
+    same_flags = (again.filled == there.filled[rows]) & (again.flags == there.flags[rows])
+    equal = np.isclose(again.flux, there.flux[rows], rtol=3e-7, atol=0)  # single precision in the product
     off = np.abs(again.flux - there.flux[rows]) / there.error[rows]
-    relative = np.abs(again.flux / there.flux[rows] - 1)
     return {
-        "bins": int(clean.size),
-        "times differ": float(np.max(np.abs(again.time - there.time[rows]))),
-        "with the same flags": float(clean.mean()),
-        "equal": float(np.mean(relative < 3e-7)),
-        "equal, of those with the same flags": float(np.mean(relative[clean] < 3e-7)),
-        "errors equal": float(np.mean(np.abs(again.error / there.error[rows] - 1) < 3e-7)),
-        "furthest, in errors": float(off.max()),
+        "bins": int(equal.size),
+        "times, furthest apart (d)": float(np.max(np.abs(again.time - there.time[rows]))),
+        "wavelengths, furthest apart (um)": float(np.max(np.abs(again.wavelength - there.wavelength))),
+        "with the same flags": float(same_flags.mean()),
+        "equal": float(equal.mean()),
+        "equal, of those with the same flags": float(equal[same_flags].mean()) if same_flags.any() else 0.0,
         "beyond one error": float(np.mean(off > 1)),
         "median difference, in errors": float(np.median(off)),
+        "errors, median relative difference": float(np.median(np.abs(again.error / there.error[rows] - 1))),
     }
 
 

@@ -6,16 +6,18 @@ Rates are (integration, row, column), DN/s, as in ``rateints``; spectra are (int
 from __future__ import annotations
 
 import itertools
+import warnings
 from dataclasses import dataclass, fields
 
 import numpy as np
+from astropy.stats import mad_std
 
 from . import dq, instrument, light_curve, rates
 
 __all__ = ["Spectra", "aperture", "bin_columns", "box", "from_rates", "stitch"]
 
 HALF_WIDTH = 4.0  # rows on either side of the trace that are added up, unless said otherwise
-_CLIP = 5.0  # background further than this many of its errors from the column's median is left out
+_CLIP = 5.0  # background further than this many standard deviations from the column's median is left out
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class Spectra:
 
     Examples
     --------
-    >>> flat = np.ones((3, 4))
-    >>> series = Spectra([1.0, 2.0, 3.0], [3.0, 3.1, 3.2, 3.3], 5 * flat, flat, 0 * flat, 0 * flat)
+    >>> flat, none = np.ones((3, 4)), np.zeros((3, 4), dtype=int)
+    >>> series = Spectra([1.0, 2.0, 3.0], [3.0, 3.1, 3.2, 3.3], 5 * flat, flat, none, none)
     >>> series.binned(2).flux[0].tolist()
     [10.0, 10.0]
     >>> series.light_curve(3.05, 3.25).flux.tolist()
@@ -177,8 +179,10 @@ def box(rates, errors, aperture, background=None):
 
     Returns
     -------
-    flux, error : arrays of float, shape (integration, column)
-        DN/s. NaN where all the background is bad.
+    flux : array of float, shape (integration, column)
+        DN/s.
+    error : array of float, shape (integration, column)
+        DN/s. Both are NaN where all the background of an integration is bad.
 
     Raises
     ------
@@ -187,10 +191,11 @@ def box(rates, errors, aperture, background=None):
 
     Notes
     -----
-    The background is one number per column and integration: the mean of its pixels without those that lie more than 5
-    of their errors from the median, such as missed cosmic rays. A gradient along the column cancels only where the
-    background lies symmetrically about the trace. Its variance counts with the square of the aperture's width, because
-    all pixels share it.
+    The background is one number per column and integration: the mean of its pixels without those, such as missed
+    cosmic rays, that lie more than 5 of their errors, and more than 5 robust standard deviations of the column, from
+    its median; where nothing is left of a column, what lies between those of the columns beside it. A gradient along
+    the column cancels only where the background lies symmetrically about the trace. The variance of the mean counts
+    with the square of the aperture's width, because all pixels share it.
 
     Examples
     --------
@@ -328,16 +333,27 @@ def stitch(segments) -> Spectra:
 
 
 def _background(rates, errors, background):
-    """Mean of the background of each column and its variance; (integration, column), NaN where all of it is bad."""
+    """Mean of the background of each column and its variance; (integration, column)."""
     pixels = np.where(background & np.isfinite(rates), rates, np.nan)
-    ordered = np.sort(pixels, axis=1)  # NaN at the end
-    number = np.isfinite(pixels).sum(axis=1, keepdims=True)
-    middle = [np.take_along_axis(ordered, np.maximum(k, 0), axis=1) for k in ((number - 1) // 2, number // 2)]
-    usual = np.abs(pixels - (middle[0] + middle[1]) / 2) <= _CLIP * errors  # False where NaN
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)  # such a column is filled below
+        off = np.abs(pixels - np.nanmedian(pixels, axis=1, keepdims=True))
+        scatter = mad_std(pixels, axis=1, ignore_nan=True)[:, np.newaxis]
+    usual = off <= _CLIP * np.maximum(errors, scatter)  # False where NaN; never none of several
     count = usual.sum(axis=1).astype(float)
     count[count == 0] = np.nan
     mean = np.where(usual, pixels, 0).sum(axis=1, dtype=float) / count
-    return mean, (np.where(usual, errors, 0).astype(float) ** 2).sum(axis=1) / count**2
+    variance = (np.where(usual, errors, 0).astype(float) ** 2).sum(axis=1) / count**2
+    return _between(mean), _between(variance)
+
+
+def _between(levels):
+    """Fill columns that are NaN, (integration, column), with what lies between those beside them."""
+    filled, columns = levels.copy(), np.arange(levels.shape[-1])
+    for row in np.flatnonzero(np.isnan(levels).any(axis=-1) & ~np.isnan(levels).all(axis=-1)):
+        there = np.isfinite(levels[row])
+        filled[row] = np.interp(columns, columns[there], levels[row, there])
+    return filled
 
 
 def _check_box(rates, errors, weights, background):

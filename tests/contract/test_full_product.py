@@ -41,14 +41,16 @@ def make(work, out):
 def assert_alike(found):
     """Integrations that were made again, without the others of their segment, are those of the product.
 
-    Two things differ. From 100 integrations on the search for jumps clips across them, and finds others: where the
-    same were found, rates are equal. And what the medians over the segment give, the rows of the background and what
-    bad pixels are filled with, differs a little with the integrations that take part.
+    Not all numbers can be equal: from 100 integrations on the search for jumps clips across them, so a few pixels in a
+    hundred have another history, and a bin has 45 pixels and as many of background. And errors are from the median of
+    all rates of a pixel. But of anything else, noise, recipe, steps or extraction, no number would be equal.
     """
-    assert found["times differ"] == 0
-    assert found["with the same flags"] > 0.5
-    assert found["equal, of those with the same flags"] > 0.5
-    assert found["beyond one error"] < 0.02
+    assert found["times, furthest apart (d)"] == found["wavelengths, furthest apart (um)"] == 0
+    assert found["with the same flags"] > 0.4  # measured: 0.52
+    assert found["equal, of those with the same flags"] > 0.25  # 0.36
+    assert found["beyond one error"] < 0.01  # 0.001
+    assert found["median difference, in errors"] < 0.1  # 0.03
+    assert found["errors, median relative difference"] < 0.01  # 0.001
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +93,9 @@ def test_parts_are_kept_and_one_that_is_lost_is_made_again_with_the_same_numbers
 @pytest.mark.slow
 def test_a_part_that_is_made_again_is_that_of_the_product_and_no_other(made, tmp_path):
     options = ["--product", made[0], "--segment", 2, "--integrations", "1,4"]
-    assert_alike(json.loads(run(tmp_path, "compare", *options)))
+    found = json.loads(run(tmp_path, "compare", *options))
+    assert_alike(found)
+    assert found["white light, furthest apart, in errors"] < 0.5
 
 
 @pytest.mark.slow
@@ -102,6 +106,8 @@ def test_a_part_that_is_made_again_is_that_of_the_product_and_no_other(made, tmp
         lambda own, random: replace(own, flux=own.flux * (1 + 1e-5)),
         lambda own, random: replace(own, flux=own.flux + own.error * random.normal(size=own.flux.shape)),
         lambda own, random: replace(own, flags=own.flags ^ 4),
+        lambda own, random: replace(own, error=own.error * 1.05),
+        lambda own, random: replace(own, wavelength=own.wavelength + 1e-4),
         lambda own, random: replace(own, flux=own.flux + 2 * own.error * (random.random(own.flux.shape) < 0.1)),
     ],
 )
@@ -122,3 +128,4 @@ def test_a_part_of_the_product_that_comes_with_the_package_is_made_again(tmp_pat
     found = json.loads(run(tmp_path, "compare", "--detector", "NRS1", "--segment", 1, "--integrations", "152,155"))
     assert found["bins"] == 3 * 298
     assert_alike(found)
+    assert found["white light, furthest apart, in errors"] < 0.5  # 0.16

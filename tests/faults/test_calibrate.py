@@ -6,7 +6,7 @@ import pytest
 
 @pytest.mark.slow
 def test_a_few_calibrations_are_killed(tmp_path):
-    kills.run("calibrations", tmp_path, kills=4)
+    kills.run("calibrations", tmp_path, kills=3)
 
 
 @pytest.mark.faults
@@ -16,4 +16,4 @@ def test_fifty_calibrations_are_killed(tmp_path):
 
 @pytest.mark.faults
 def test_calibrations_with_two_workers_are_killed(tmp_path):
-    kills.run("calibrations_by_two", tmp_path, kills=4)
+    kills.run("calibrations_by_two", tmp_path, kills=3)

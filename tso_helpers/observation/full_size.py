@@ -10,7 +10,8 @@ FITS file, which ``tools/full_product.py`` makes; its header says with which com
 ``FLAGS_<detector>``      flags (DQ) that any pixel of the bin within the aperture has
 ``FILLED_<detector>``     how many of these pixels were bad and filled
 ``BINS_<detector>``       table: WAVELENGTH (um) on the trace, FIRST and LAST column (zero-based), ROW of the trace
-``WHITE_<detector>``      table: TIME (BJD_TDB, d) of each integration; FLUX and ERROR for each correction and sum
+``WHITE_<detector>``      table: TIME (BJD_TDB, d) of each integration; FLUX and ERROR for each correction and sum,
+                          not-a-number where a segment was not calibrated with that correction
 ========================  ==============================================================================================
 """
 
@@ -46,7 +47,7 @@ _IMAGES = {
     "flags": (np.int32, ""),
     "filled": (np.int16, ""),
 }
-_TEXT, _JSON = ("COMMAND", "CODE", "SPECTRA"), ("RECIPE", "PACKAGES", "STEPS", "APERTURE")
+_TEXT, _JSON = ("COMMAND", "CODE", "SPECTRA"), ("RECIPE", "PACKAGES", "STEPS", "APERTURE", "LOG")
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,14 @@ class FullSize:
     bins : dict of str to astropy.table.Table
         By detector; of each bin ``WAVELENGTH`` (um), ``FIRST`` and ``LAST`` column, ``ROW`` of the trace.
     white_light : dict of str to dict of str to dict of str to LightCurve
-        By detector, correction and sum (one of `SUMS`); DN/s.
+        By detector, correction and sum (one of `SUMS`); DN/s. Corrections beside that of the spectra cover some
+        segments only.
     about : dict
         Where it comes from: ``COMMAND``; ``CODE``, a digest of the code of the package that had a part in it;
         ``SPECTRA``, the correction of the spectra; and as dicts the ``RECIPE`` of the simulation, ``PACKAGES`` with
-        their versions, ``STEPS`` of each correction with their parameters, and the ``APERTURE``.
+        their versions, ``STEPS`` of each correction with their parameters, the ``APERTURE``, and as a list the ``LOG``
+        of the calibration: for each segment ``name``, ``seconds`` of work, ``peak_memory`` of a worker (bytes),
+        ``saturated`` and ``jumps`` (samples), ``method``, ``workers``, and ``run seconds`` by the clock.
     """
 
     spectra: dict[str, Spectra]
@@ -197,13 +201,18 @@ def _white(name, time, curves):
     columns = [fits.Column("TIME", "D", unit="d", array=time)]
     for correction, sums in curves.items():
         for kind, curve in sums.items():
-            columns.append(fits.Column(f"{correction}.{kind}.FLUX", "D", unit="DN/s", array=curve.flux))
-            columns.append(fits.Column(f"{correction}.{kind}.ERROR", "D", unit="DN/s", array=curve.error))
+            for what in ("flux", "error"):
+                values = np.full(len(time), np.nan)
+                values[np.isin(time, curve.time)] = getattr(curve, what)
+                columns.append(fits.Column(f"{correction}.{kind}.{what.upper()}", "D", unit="DN/s", array=values))
     return fits.BinTableHDU.from_columns(columns, name=f"WHITE_{name}")
 
 
 def _curves(table, steps):
     def curve(correction, kind):
-        return LightCurve(table["TIME"], *(table[f"{correction}.{kind}.{what}"] for what in ("FLUX", "ERROR")))
+        flux, error = (table[f"{correction}.{kind}.{what}"] for what in ("FLUX", "ERROR"))
+        there = np.isfinite(flux)
+        return LightCurve(table["TIME"][there], flux[there], error[there])
 
-    return {correction: {kind: curve(correction, kind) for kind in SUMS} for correction in steps}
+    made = [correction for correction in steps if f"{correction}.frame.FLUX" in table.dtype.names]
+    return {correction: {kind: curve(correction, kind) for kind in SUMS} for correction in made}
