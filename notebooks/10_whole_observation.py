@@ -450,6 +450,9 @@ def draw(ax, curve, marker, colour, label):
     ax.plot(hours, flux, marker, color=tso.plotting.COLOURS[colour], markersize=4, label=label)
 
 
+# %% [markdown]
+# Draw them, each relative to its own flux out of transit:
+
 # %%
 fig, axes = plt.subplots(2, figsize=(8.5, 5.0), sharex=True, layout="constrained")
 for ax, (name, curves) in zip(axes, night.white_light.items(), strict=True):
@@ -488,18 +491,23 @@ print(f"14 groups, {labels['group']:33}: {light_curve.scatter_ppm(few.flux[:18])
 
 # %%
 expected = {groups: np.median(curve.error / curve.flux) for groups, curve in ((70, first["group"]), (14, few))}
+scatter = {70: light_curve.scatter_ppm(first["group"].flux[:155]), 14: light_curve.scatter_ppm(few.flux[:18])}
 for groups, error in expected.items():
-    print(f"{groups} groups: {1e6 * error:.0f} ppm")
+    beyond = np.sqrt(scatter[groups] ** 2 - (1e6 * error) ** 2)
+    print(f"{groups} groups: stated {1e6 * error:.0f} ppm, scatter beyond it {beyond:.0f} ppm")
 
 # %% tags=["check"]
 ppm = {correction: light_curve.scatter_ppm(curve.flux[:155]) for correction, curve in first.items()}
 assert ppm["group"] < 0.5 * ppm["none"], "the correction is worth it at 70 groups too"
 assert expected[70] < expected[14], "more groups, less read noise"
+assert scatter[70] < 0.8 * scatter[14], "and less of the noise that the stated error does not know"
 
 # %% [markdown]
-# The photons are the same: the same star shone for the same minute. The read noise shrinks, because a slope through 70 groups averages over
-# more reads than one through 14. For a star as bright as this the photons dominate, so the pipeline's error changes little, and 1/f noise still has to be removed: more groups do
-# not average it away, because it is the same in all pixels of a column.
+# The photons are the same: the same star shone for the same minute. So the stated error, nearly all of it photons, hardly changes. What lies beyond it
+# shrinks to less than half. That is the noise of the column medians: each is taken from a few rows in one group, and all pixels of the column share its
+# error. A slope through 70 groups averages it over five times as many reads than one through 14, and √5 is 2.2. (The scatter of 18 integrations is
+# itself known to some 20 per cent only.) Without a correction 70 groups do not help: 1/f noise is the same in all
+# pixels of a column and slow compared with a read. [Lesson 07](07_one_over_f.ipynb) explains why the default of `clean_flicker_noise` does not help either.
 #
 # ### Exercise 2. How many columns?
 #
