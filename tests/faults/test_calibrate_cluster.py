@@ -22,7 +22,7 @@ from tso_helpers import detector1
 from tso_helpers.observation import calibration
 from tso_helpers.simulation import exposure
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.faults
 TWO = ("--workers", 2, "--memory", "1GB")
 
 

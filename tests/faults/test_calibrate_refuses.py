@@ -11,7 +11,7 @@ from astropy.io import fits
 
 from tso_helpers.simulation import exposure
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.faults
 
 
 @pytest.fixture(scope="module")
