@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: lab run check test test-newest test-full faults notebooks bench constraints
+.PHONY: lab run check test test-newest test-full faults faults-calibrate notebooks bench constraints
 
 lab: .venv/ready               # JupyterLab on lesson 00, in a workspace copy
 	$(BIN)/tso lab
@@ -25,7 +25,10 @@ test-full: .venv/ready-to-test # everything, the long tests at 70 groups as well
 	$(BIN)/python -m pytest -m "not remote_data and not bench and not newest"
 
 faults: .venv/ready-to-test    # what can go wrong, 50 kills at random moments each, in under ten minutes
-	$(BIN)/python -m pytest -q -s tests/faults -m faults
+	$(BIN)/python -m pytest -q -s tests/faults -m faults --ignore-glob='*test_calibrate*'
+
+faults-calibrate: .venv/ready-to-test # the same for `tso calibrate`, 50 kills and sick clusters: a quarter of an hour
+	$(BIN)/python -m pytest -q -s tests/faults/test_calibrate*.py -m faults
 
 notebooks: .venv/ready-to-test # execute notebooks/*.py into their .ipynb pairs
 	$(BIN)/python tools/notebooks.py build
