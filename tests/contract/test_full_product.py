@@ -83,7 +83,7 @@ def test_parts_are_kept_and_one_that_is_lost_is_made_again_with_the_same_numbers
     again = tmp_path / "work"
     shutil.copytree(work, again)
     parts = sorted((again / "parts").iterdir())
-    assert len(parts) == 2 * len(full_product.CORRECTIONS)
+    assert len(parts) == len(full_product.CORRECTIONS) + 1  # all for the first segment, one for the second
     parts[-1].unlink()
     times = [part.stat().st_mtime_ns for part in parts[:-1]]
     assert make(again, tmp_path / "product.fits") == digest
