@@ -300,7 +300,7 @@ tso.detector1.calibrate(files, {str(folder / "streamed")!r}, settings(obs), memo
 # a processor has worked for it. (Time on the clock would depend on what else your machine does.)
 
 
-# %%
+# %% tags=["before-step"]
 def watch(script):
     """Run a script: its processor time (s) and memory (GB) over and over, and when it began its steps."""
     seen = []
@@ -403,7 +403,7 @@ for entry in summary["segments"]:
 #
 # `--dry-run` says what would be done and what it needs, and does nothing:
 
-# %%
+# %% tags=["before-step"]
 command = ["calibrate", "--out", str(folder / "rates"), "--workers", "2", "--memory", "1GB", "--dry-run"]
 done = subprocess.run([sys.executable, "-m", "tso_helpers.cli", *command], capture_output=True, text=True, check=True)
 print(done.stdout)
