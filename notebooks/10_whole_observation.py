@@ -218,9 +218,7 @@ assert tso.exercises.check("whole-bands", answer)
 #
 # Blocks of integrations would be so much simpler for `jump` too. From 100 integrations on, though, the step clips across integrations
 # ([lesson 08](08_jumps.ipynb)), and a block has fewer than the file. Take the narrow ramp of lesson 08, 110 integrations of 256
-# columns, whole and in two halves.
-#
-# **Predict:** will the halves have more flags or fewer?
+# columns:
 
 # %%
 from dataclasses import replace
@@ -236,7 +234,11 @@ else:
     night = tso.open_observation(replace(obs.truth.recipe, plant=(), without=left_out, **narrow))
     long = night.after("dark_current", detector)
 
+# %% [markdown]
+# **Predict:** in two halves, will there be more flags than in the whole, or fewer?
 
+
+# %%
 def jumps(ramp):
     """Where jumps are found, and by which method according to the log."""
     found = tso.dq.mask(JumpStep.call(ramp).groupdq, "JUMP_DET")

@@ -16,6 +16,7 @@ SMALL, OTHER = (
 )
 
 
+@pytest.mark.slow
 def test_a_few_builds_are_killed(tmp_path):
     kills.run("builds", tmp_path, kills=4)
 

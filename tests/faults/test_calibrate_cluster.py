@@ -20,30 +20,9 @@ import pytest
 
 from tso_helpers import detector1
 from tso_helpers.observation import calibration
-from tso_helpers.simulation import exposure
 
 pytestmark = pytest.mark.faults
 TWO = ("--workers", 2, "--memory", "1GB")
-
-
-@pytest.fixture(scope="module")
-def raw(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("raw é") / "small"
-    exposure.build(folder, calibrating.SMALL, progress=False)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def expected(raw, tmp_path_factory):
-    """Digests of the products of an undisturbed run in one process."""
-    place = calibrating.Place(raw, tmp_path_factory.mktemp("data"))
-    place.run(place.data / "out")
-    return calibrating.products(place.data / "out")
-
-
-@pytest.fixture
-def place(raw, tmp_path):
-    return calibrating.Place(raw, tmp_path / "data")
 
 
 def finish(process):

@@ -9,28 +9,7 @@ import disks
 import pytest
 from astropy.io import fits
 
-from tso_helpers.simulation import exposure
-
 pytestmark = pytest.mark.faults
-
-
-@pytest.fixture(scope="module")
-def raw(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("raw é") / "small"
-    exposure.build(folder, calibrating.SMALL, progress=False)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def expected(raw, tmp_path_factory):
-    place = calibrating.Place(raw, tmp_path_factory.mktemp("data"))
-    place.run(place.data / "out")
-    return calibrating.products(place.data / "out")
-
-
-@pytest.fixture
-def place(raw, tmp_path):
-    return calibrating.Place(raw, tmp_path / "data")
 
 
 @pytest.fixture

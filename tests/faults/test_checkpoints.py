@@ -4,6 +4,7 @@ import kills
 import pytest
 
 
+@pytest.mark.slow
 def test_a_few_computations_are_killed(tmp_path):
     kills.run("checkpoints", tmp_path, kills=4)
 

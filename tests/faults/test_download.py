@@ -125,6 +125,7 @@ def _kill_at_random(line, kills):
     assert with_part, "no kill met a download under way"
 
 
+@pytest.mark.slow
 def test_a_few_kills_at_random(line):
     _kill_at_random(line, 5)
 
@@ -136,6 +137,7 @@ def test_fifty_kills_at_random(line, etag):
     _kill_at_random(line, 50)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("etag", ['"1"', None], ids=["versions-named", "versions-not-named"])
 def test_a_kill_before_every_single_operation_on_a_file(line, etag):
     """Where chance would rarely hit: each opening, renaming, cutting and deleting of a file, in a resumed download."""

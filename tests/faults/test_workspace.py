@@ -143,6 +143,7 @@ def _kill_at_random(desk, kills):
     )
 
 
+@pytest.mark.slow
 def test_a_few_kills_at_random(processes, tmp_path):
     _kill_at_random(Desk(processes, tmp_path, 3), 5)
 

@@ -6,6 +6,8 @@ import skipping
 
 from tso_helpers.course import headless
 
+pytestmark = pytest.mark.slow
+
 
 def _run(folder, *sources, skip):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])

@@ -405,6 +405,7 @@ def test_an_import_that_fails_for_want_of_memory_is_explained(notebooks, monkeyp
     assert "`ulimit -v` lets each program have 1000.00 GB" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [{}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}], ids=["C", "C without UTF-8"])
 def test_a_name_with_an_accent_is_the_same_in_the_locale_C(notebooks, tmp_path, more):
     write(notebooks, "02_été", ["'α'"])

@@ -178,7 +178,7 @@ def disk_needed(jobs) -> int:
     -------
     int
     """
-    left = [job.segment for job in jobs if not job.is_done]
+    left = [job.segment for job in jobs if not job.is_reported]
     ramps = sorted((segment.plan.store_bytes * _copies(segment) for segment in left), reverse=True)
     return sum(ramps[:UNDER_WAY]) + sum(_small_bytes(segment) for segment in left)
 

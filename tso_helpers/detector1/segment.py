@@ -31,7 +31,6 @@ __all__ = [
 
 _RATES = ("ramp_fit", "gain_scale")
 _BEFORE = steps.STEPS[: steps.STEPS.index("one_over_f")]
-_CUBE = ("data", "err", "dq", "var_poisson", "var_rnoise")
 #: What is counted in every tile, and its flag.
 COUNTED = {"saturated": "SATURATED", "jumps": "JUMP_DET"}
 #: Parameters that are not for pieces of a segment, and why.
@@ -274,7 +273,7 @@ def rates_of(segment: Segment):
     """
     products = []
     for name, kind in (("rate", "ImageModel"), ("rateints", "CubeModel")):
-        product = read_product(segment, name, kind, _CUBE, segment.stages[-1][0])
+        product = read_product(segment, name, kind, models.RATES, segment.stages[-1][0])
         _forget_primary_rays(segment, product)
         if "gain_scale" in segment.wanted:
             product = steps.apply(product, "gain_scale", copy=False, **segment.parameters.get("gain_scale", {}))

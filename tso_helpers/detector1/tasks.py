@@ -26,7 +26,6 @@ from .segment import COUNTED, Segment, frame_of, read_product, restore_window
 __all__ = ["TASKS", "do", "run_segment"]
 
 _DRAFT = ("data", "err", "dq")
-_CUBE = ("data", "err", "dq", "var_poisson", "var_rnoise")
 
 
 def run_segment(segment: Segment) -> None:
@@ -236,7 +235,7 @@ def _counts(groupdq):
 
 def _fit(segment, model, own, first):
     products = steps.fit_ramps(model, **segment.parameters.get("ramp_fit", {}))
-    return _keep(segment, dict(zip(("rate", "rateints"), products, strict=True)), _CUBE, own, first)
+    return _keep(segment, dict(zip(("rate", "rateints"), products, strict=True)), models.RATES, own, first)
 
 
 def _draft(segment, model, own, first):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from astropy.io import fits
 
-__all__ = ["cut", "cut_rates", "number", "read"]
+__all__ = ["RATES", "cut", "cut_rates", "number", "read"]
+
+#: Arrays that rates have.
+RATES = ("data", "err", "dq", "var_poisson", "var_rnoise")
 
 
 def read(path, integrations=None, kind="RampModel"):
@@ -149,7 +152,7 @@ def cut_rates(rates, integrations):
     """
     part = type(rates)()
     part.update(rates)
-    for name in ("data", "err", "dq", "var_poisson", "var_rnoise", "int_times"):
+    for name in (*RATES, "int_times"):
         if rates.hasattr(name):
             setattr(part, name, getattr(rates, name)[integrations].copy())
     number(part, (rates.meta.exposure.integration_start or 1) + integrations.start, len(part.data))

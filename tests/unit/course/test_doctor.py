@@ -185,6 +185,7 @@ def test_a_limit_of_the_shell_is_found():
     assert "ulimit -d unlimited" in check.advice
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [100_000_000, 200_000_000, 400_000_000, 1_500_000_000])
 def test_the_doctor_reports_too_little_memory_and_does_not_die_of_it(tmp_path, limit):
     done = run("doctor", "--offline", limit=limit, TSO_DATA=str(tmp_path))
@@ -246,6 +247,7 @@ def test_a_check_that_cannot_be_made_is_a_problem_and_the_next_is_made(tmp_path,
     assert found["CRDS settings"].state == GOOD
 
 
+@pytest.mark.slow
 def test_the_doctor_creates_nothing_and_names_what_was_not_filled_in(tmp_path):
     home = tmp_path / "home"
     home.mkdir()

@@ -11,6 +11,8 @@ from stdatamodels.jwst.datamodels import RampModel
 
 from tso_helpers.course.explorer import ramp_explorer
 
+pytestmark = pytest.mark.slow
+
 INTEGRATIONS, GROUPS, ROWS, COLUMNS = 3, 5, 4, 6
 SATURATED = 2
 

@@ -1,8 +1,11 @@
 """Running a lesson without a browser: what is counted, what is left out, and what is reported when it fails."""
 
 import nbformat
+import pytest
 
 from tso_helpers.course import headless
+
+pytestmark = pytest.mark.slow
 
 
 def _notebook(*sources):

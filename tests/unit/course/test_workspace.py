@@ -410,6 +410,7 @@ for number in range(4):
 """
 
 
+@pytest.mark.slow
 def test_several_at_once_make_one_workspace(notebooks, place):
     workspace.prepare()
     edit(place / "01_look.ipynb")

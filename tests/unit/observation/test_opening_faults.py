@@ -101,6 +101,7 @@ def test_crds_never_ends_the_process(copy, damage):
     assert (done.returncode, done.stdout) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [SystemExit(-1), SystemExit()])
 def test_a_step_that_ends_the_process_becomes_an_error_that_says_what_to_do(copy, monkeypatch, error):
     obs = tso.open_observation(SMALL, root=copy, progress=False)

@@ -302,6 +302,7 @@ def test_true_light_curve_and_transit(built):
 # --- one segment without the others
 
 
+@pytest.mark.slow
 def test_a_segment_alone_has_the_pixels_and_the_times_of_the_whole(built, tmp_path):
     alone = exposure.build_segment(tmp_path, SMALL, "NRS2", 2, progress=False)
     whole = files.archive_path(built, alone.name.removesuffix("_uncal.fits"))
@@ -310,6 +311,7 @@ def test_a_segment_alone_has_the_pixels_and_the_times_of_the_whole(built, tmp_pa
     assert (tmp_path / "crds").is_dir()
 
 
+@pytest.mark.slow
 def test_a_part_of_a_segment_says_which_part_it_is(built, tmp_path):
     part = exposure.build_segment(tmp_path, SMALL, "NRS1", 1, slice(1, 3), progress=False)
     with fits.open(part) as one, fits.open(files.archive_path(built, part.name.removesuffix("_uncal.fits"))) as whole:
@@ -319,6 +321,7 @@ def test_a_part_of_a_segment_says_which_part_it_is(built, tmp_path):
     assert (described.first_integration, described.shape[0], described.times) == (2, 2, 2)
 
 
+@pytest.mark.slow
 def test_a_segment_that_is_there_is_kept_and_one_that_is_damaged_or_shorter_is_built_again(tmp_path):
     path = exposure.build_segment(tmp_path, SMALL, "NRS1", 2, progress=False)
     content, made = path.read_bytes(), path.stat().st_mtime_ns
@@ -333,6 +336,7 @@ def test_a_segment_that_is_there_is_kept_and_one_that_is_damaged_or_shorter_is_b
     assert path.read_bytes() == content
 
 
+@pytest.mark.slow
 def test_single_segments_are_not_built_into_other_exposures(built, tmp_path):
     with pytest.raises(FileExistsError, match="whole exposure"):
         exposure.build_segment(built, SMALL, "NRS1", 1, slice(0, 1), progress=False)

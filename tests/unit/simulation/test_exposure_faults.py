@@ -18,7 +18,7 @@ from tso_helpers.files import atomic, level1b
 from tso_helpers.observation import crds as crds_environment
 from tso_helpers.observation import logs
 from tso_helpers.simulation import exposure
-from tso_helpers.simulation.recipe import Recipe
+from tso_helpers.simulation.recipe import VERSION, Recipe
 
 SMALL = Recipe(integrations=(2, 1), groups=3, columns=(0, 32), detectors=("NRS1",), seed=5)
 OTHER = Recipe(integrations=(2, 1), groups=3, columns=(0, 32), detectors=("NRS1",), seed=6)
@@ -194,10 +194,16 @@ def test_parts_that_lie_elsewhere_are_left_alone(folder, tmp_path, part):
 # --- other recipes, other versions -----------------------------------------------------------------------------
 
 
+def make_older(path):
+    text = path.read_text()
+    assert f'"version": {VERSION}' in text
+    path.write_text(text.replace(f'"version": {VERSION}', '"version": 3'))
+
+
 @pytest.mark.slow
 def test_an_older_version_says_what_to_do_and_that_works(folder, monkeypatch):
     for path in (folder / exposure.RECORD, folder / exposure.NOTE):
-        path.write_text(path.read_text().replace('"version": 4', '"version": 3'))
+        make_older(path)
     for path in level1b.paths(folder):
         fits.setval(path, "SIMRECIP", value="0ldver50")
     messages = [tso("data", *command, "--out", folder, code=1) for command in (["--check"], [])]
@@ -224,7 +230,7 @@ def test_a_build_that_failed_before_it_began_blocks_no_other_recipe(folder, left
         "nothing": lambda: shutil.rmtree(folder / "truth"),
         "recipe": lambda: None,
         "garbage": lambda: note.write_text("[garbage"),
-        "older version": lambda: note.write_text(note.read_text().replace('"version": 4', '"version": 3')),
+        "older version": lambda: make_older(note),
         "references": lambda: None,
     }[left]()
     exposure.build(folder, OTHER, progress=False)
