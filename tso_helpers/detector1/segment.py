@@ -268,13 +268,14 @@ def rates_of(segment: Segment):
     rate : ImageModel
         Rates of the whole segment, DN/s, (row, column), after gain_scale if it is wanted.
     rateints : CubeModel
-        Rates of each integration, DN/s, (integration, row, column). With more than one tile both are without
-        PRIMECRS, the rate of primary cosmic rays: the step counts a tile's halo too, and does not tell where.
+        Rates of each integration, DN/s, (integration, row, column). Both are without PRIMECRS, the rate of
+        primary cosmic rays: the step counts a tile's halo too, and does not tell where; and a product must not depend
+        on the tiles.
     """
     products = []
     for name, kind in (("rate", "ImageModel"), ("rateints", "CubeModel")):
         product = read_product(segment, name, kind, models.RATES, segment.stages[-1][0])
-        _forget_primary_rays(segment, product)
+        product.meta.exposure.primary_cosmic_rays = None
         if "gain_scale" in segment.wanted:
             product = steps.apply(product, "gain_scale", copy=False, **segment.parameters.get("gain_scale", {}))
         products.append(product)
@@ -319,7 +320,7 @@ def ramp_of(segment: Segment, integrations=None, mapped=False):
             ramp.int_times = np.array(first.int_times)[integrations]
         models.number(ramp, frame.meta.exposure.integration_start + integrations.start, len(ramp.data))
         restore_window(segment, ramp)
-        _forget_primary_rays(segment, ramp)
+        ramp.meta.exposure.primary_cosmic_rays = None
         ramp.meta.filename = Path(segment.uncal).name
         yield ramp
 
@@ -337,11 +338,6 @@ def _mapped(segment, stage, integrations, files):
             for whole, frame in zip(arrays, segment.store(stage).read_frames(slice(index, index + 1)), strict=True):
                 whole[index - integrations.start] = frame[0]
     return [np.memmap(array.filename, array.dtype, "r", shape=array.shape) for array in arrays]
-
-
-def _forget_primary_rays(segment, model):
-    if len(segment.plan.tiles) > 1:
-        model.meta.exposure.primary_cosmic_rays = None
 
 
 def counts(segment: Segment) -> dict:
