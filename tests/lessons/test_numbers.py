@@ -187,6 +187,7 @@ def outcomes(tmp_path_factory):
     return {name: "PASSED" in verdict for name, verdict in zip(CELLS, verdicts, strict=True)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CELLS)
 def test_nbval_says(outcomes, name):
     assert outcomes[name] is CELLS[name][2]

@@ -369,6 +369,7 @@ def alone(*arguments, limit=None, **variables):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["lab", "run"])
 def test_too_little_memory_to_load_the_pipeline_is_refused(notebooks, command):
     done = alone(command, limit=300_000_000)
@@ -381,6 +382,7 @@ def test_too_little_memory_to_load_the_pipeline_is_refused(notebooks, command):
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_little_memory_is_a_warning_before_the_lessons_start(notebooks):
     done = alone("lab", limit=1_500_000_000)
     said = done.stderr.decode()

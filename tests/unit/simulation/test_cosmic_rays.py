@@ -5,6 +5,8 @@ import pytest
 
 from tso_helpers.simulation import cosmic_rays, detector, noise
 
+pytestmark = pytest.mark.slow  # 400 integrations are drawn
+
 
 @pytest.fixture(scope="module")
 def shower():
