@@ -63,6 +63,8 @@ START_RAMP = {"NRS1": -6e-4, "NRS2": -3e-4}  # relative flux at the start [A]
 START_DECAY = 8.0  # integrations [A]
 
 #: Pointing: "JWST pointing performance" (JWST documentation) has a jitter of 1 mas and a drift of a few mas in hours.
+#: Its page on fine guiding takes the 1 mas (an axis) from means over 15 s. Were these independent, the mean over an
+#: integration of 63 s would move by 0.5 mas; slow motion moves it by the whole. We take the larger [A].
 JITTER = 1.0  # mas, one standard deviation of an integration's mean on either axis
 POINTING_DRIFT = (3.0, -2.0)  # mas in rows and columns, from the start of the exposure to its end [A]
 
