@@ -374,6 +374,10 @@ def calibrate(
       tso calibrate --out ramps --until jump
       tso calibrate --out stock --clean-flicker-noise --set clean_flicker_noise.background_method=None
     """
+    if workers > 1 and scheduler is None and not dry_run:
+        from .detector1.run import start_early
+
+        start_early()
     from .detector1.exposure import table
     from .observation import calibration, open_observation
 

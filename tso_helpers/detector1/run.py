@@ -8,6 +8,8 @@ that dies costs its task, and what was interrupted goes on where it stopped.
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
+import os
 import platform
 import sys
 import threading
@@ -18,12 +20,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..files import atomic, products
-from ..files.process import peak_memory
+from ..files.process import keep_freed_memory, peak_memory
 from . import tasks
 from .segment import Segment, counts, ramp_of, rates_of
 from .steps import load_steps
 
-__all__ = ["COUNTS", "UNDER_WAY", "Job", "do", "prepare_process", "run_all"]
+__all__ = ["COUNTS", "UNDER_WAY", "Job", "do", "prepare_process", "run_all", "start_early"]
 
 #: Times that a task is tried before the run ends with an error.
 TRIES = 4
@@ -33,6 +35,10 @@ GRACE = 1.2
 PATIENCE = "10s"
 #: Segments that may be under way at once, so that no worker waits for the last task of one; each needs disk.
 UNDER_WAY = 2
+#: How local workers begin: as forks of a process that has loaded the pipeline once, where there is such a thing.
+START = "forkserver" if sys.platform == "linux" else "spawn"
+#: A worker computes in one thread.
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 #: What is known of a segment's samples when it is done.
 COUNTS = ("saturated", "jumps", "method")
 _ALONE = threading.Lock()  # a task is planned to fit into the memory of its process, whose threads share it
@@ -100,7 +106,7 @@ def do(job: Job, stage: str, number: int, prepare=None, after=()) -> dict:
         If this process does not see the files of the one that began the run, or has other versions of packages.
     """
     _require_same_place(job)
-    with _ALONE:
+    with _ALONE, keep_freed_memory():
         begin = time.monotonic()
         prepare_process(prepare)
         report = {"stage": stage, "number": number}
@@ -296,6 +302,26 @@ def _errors_in_words(job) -> Iterator[None]:
         ) from None
 
 
+def start_early() -> None:
+    """Start the process from which local workers are forked; it loads the pipeline while this one goes on.
+
+    Loading takes seconds, which the caller can use to look at the files. Without this call, it happens when the workers
+    are wanted. Where processes cannot be forked, nothing is done.
+    """
+    if START != "forkserver":
+        return
+    from multiprocessing import forkserver
+
+    multiprocessing.get_context(START).set_forkserver_preload([f"{__package__}.loaded"])
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(ONE_THREAD)  # numpy looks at them when it is imported
+    try:
+        forkserver.ensure_running()
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+
+
 @contextlib.contextmanager
 def _client(workers, memory, scheduler, progress):
     import dask
@@ -308,7 +334,12 @@ def _client(workers, memory, scheduler, progress):
         return
     # a task is planned to fit: nothing is to be spilled or paused, and what grows beyond all measure is to end
     limits = {f"distributed.worker.memory.{name}": False for name in ("target", "spill", "pause")}
-    settings = limits | {"distributed.worker.memory.terminate": 0.95, "distributed.scheduler.allowed-failures": TRIES}
+    settings = limits | {
+        "distributed.worker.memory.terminate": 0.95,
+        "distributed.scheduler.allowed-failures": TRIES,
+        "distributed.worker.multiprocessing-method": START,
+    }
+    start_early()
     with dask.config.set(settings):
         cluster = LocalCluster(
             n_workers=workers,

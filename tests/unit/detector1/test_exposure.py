@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 from tso_helpers import cli
 from tso_helpers.detector1 import exposure
 from tso_helpers.files import level1b
+from tso_helpers.observation import calibration, open_observation
 
 TSO = [sys.executable, "-c", "from tso_helpers.cli import app; app()"]
 EXTENSIONS = ("SCI", "ERR", "DQ", "VAR_POISSON", "VAR_RNOISE")
@@ -170,10 +171,10 @@ def test_a_worker_that_dies_costs_its_task_only(places, reference, tmp_path):
     while process.poll() is None and count_notes(places) < 1:
         time.sleep(0.02)
     assert process.poll() is None, process.communicate()
-    workers = [
+    workers = [  # forks of a child, or children that were spawned
         child
         for child in psutil.Process(process.pid).children(recursive=True)
-        if "multiprocessing.spawn" in " ".join(child.cmdline())
+        if child.ppid() != process.pid or "multiprocessing.spawn" in " ".join(child.cmdline())
     ]
     workers[0].kill()
     said, errors = process.communicate()
@@ -236,8 +237,9 @@ def test_files_that_do_not_belong_together_are_refused(files):
 
 
 @pytest.mark.slow
-def test_a_disk_or_a_memory_that_is_too_small_is_noticed_first(files, tmp_path, monkeypatch):
-    settings = exposure.Settings()
+def test_a_disk_or_a_memory_that_is_too_small_is_noticed_first(places, files, tmp_path, monkeypatch):
+    monkeypatch.setenv("TSO_DATA", places[1]["TSO_DATA"])
+    settings = exposure.Settings(prepare=calibration.settings(open_observation(places[0])).prepare)
     huge = [replace(file, shape=(10**6, 70, 32, 2048), first_integration=1 + 10**6 * k) for k, file in enumerate(files)]
     with pytest.raises(OSError, match="GB of disk are needed"):
         exposure.calibrate(huge, tmp_path, settings, memory=1e14)
