@@ -38,11 +38,15 @@ def peak_memory():
 
 @contextlib.contextmanager
 def keep_freed_memory() -> Iterator[None]:
-    """Let the next array have the memory that the last one has left, as long as the context lasts.
+    """Keep what arrays leave in memory for the next ones, as long as the context lasts.
 
     By default glibc asks the system for each large array and gives it back at once. The system hands out memory that
     is filled with zeros, and in a step that makes many temporary arrays this filling is a fifth of the time. At the end
     everything is given back. Other systems' allocators are left as they are.
+
+    Yields
+    ------
+    None
     """
     libc = ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
     if libc is None:
